@@ -1,0 +1,22 @@
+package io.apportion;
+
+/** The program's only entry point. It picks the role that the first argument names, and does nothing else. */
+public final class Apportion {
+
+    private static final String USAGE = """
+            Usage: apportion ROLE [OPTION...]
+
+              server        keep the hosts' matrices and serve the API
+              agent         carry out the server's matrix on this host
+              demo          a server and simulated hosts in one process
+              token         issue a token for a person or an agent
+              restore-mark  tell the hosts that the database was restored from a backup
+            """;
+
+    private Apportion() {}
+
+    public static void main(String[] args) {
+        System.err.print(USAGE);
+        System.exit(2);
+    }
+}
