@@ -1,0 +1,107 @@
+package io.apportion.wire;
+
+import io.apportion.ap.ApMask;
+import io.apportion.ap.Matrix;
+import io.apportion.ap.Reservation;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an agent read from its host, whole. A null part could not be read: it is unknown and changes nothing. Absence is
+ * read, never inferred: an empty list says that there is none.
+ *
+ * @param features words of the vfio_ap driver and of the agent's own abilities
+ * @param maxAdapter highest adapter number of the machine
+ * @param maxDomain highest domain number of the machine
+ * @param masks what the host keeps for its own drivers
+ * @param keep what the host's administrator never lets Apportion free, bind or assign
+ * @param applied the newest desired state applied since the agent started, null before the first
+ */
+public record ObservedHost(
+        String kernelRelease,
+        Features features,
+        int maxAdapter,
+        int maxDomain,
+        @Nullable Matrix hostConfiguration,
+        @Nullable Reservation masks,
+        Keep keep,
+        @Nullable List<ObservedAdapter> adapters,
+        @Nullable List<ObservedMdev> mdevs,
+        @Nullable Applied applied) {
+
+    /**
+     * @param guestMatrix the mdevs have {@code guest_matrix}: the kernel plugs and unplugs under a running guest
+     * @param apConfig the mdevs have {@code ap_config}: three masks in one write, all or nothing
+     * @param guests the agent sees who holds an mdev open
+     */
+    public record Features(boolean guestMatrix, boolean apConfig, boolean guests) {}
+
+    public record Keep(ApMask adapters, ApMask domains) {
+        public static final Keep NOTHING = new Keep(ApMask.NONE, ApMask.NONE);
+    }
+
+    /**
+     * One card with its queues as masks of domains.
+     *
+     * @param adapter 0..255
+     * @param type for example {@code CEX8P}; null where the card does not tell
+     * @param mode for example {@code EP11-Coproc}
+     * @param online the host's own switch
+     * @param configured false: deconfigured, its queues stay where they are and are useless
+     * @param checkstopped broken
+     * @param devices domains with a queue device
+     * @param bound those bound to vfio_ap
+     * @param defaultDriver those bound to one of the host's own drivers
+     * @param overridden those with a driver_override
+     * @param impaired those whose own state is deconfigured or check-stopped, or whose last reset failed for good
+     */
+    public record ObservedAdapter(
+            int adapter,
+            @Nullable String type,
+            @Nullable String mode,
+            @Nullable String serial,
+            boolean online,
+            boolean configured,
+            boolean checkstopped,
+            ApMask devices,
+            ApMask bound,
+            ApMask defaultDriver,
+            ApMask overridden,
+            ApMask impaired) {}
+
+    /**
+     * @param own made or adopted by Apportion
+     * @param assigned the kernel's {@code matrix} and {@code control_domains}
+     * @param guestMatrix the kernel's {@code guest_matrix}; its control domains are nowhere to be read and always empty
+     * @param guest who holds it open; null is unknown (also on hosts without the feature {@code guests})
+     */
+    public record ObservedMdev(
+            UUID uuid,
+            boolean own,
+            @Nullable Matrix assigned,
+            @Nullable Matrix guestMatrix,
+            @Nullable ObservedGuest guest) {}
+
+    /**
+     * @param identity boot, process and start time of the holder, in one word; null: nobody holds it
+     * @param name the guest's name where the holder tells it
+     */
+    public record ObservedGuest(@Nullable String identity, @Nullable String name) {
+        public static final ObservedGuest NONE = new ObservedGuest(null, null);
+    }
+
+    /**
+     * @param results one for each object of that generation that was made so or refused; an object without a result was
+     *     left alone because its guest is not the one it was computed for
+     */
+    public record Applied(UUID incarnation, long generation, List<ObjectResult> results) {}
+
+    /**
+     * @param kind {@code mdev}, {@code reservation} or {@code driver}
+     * @param id the UUID, nothing for the reservation, or the queue
+     * @param errno null: done. Otherwise the kernel's word, for example {@code EADDRINUSE}
+     * @param words what happened, for people; may stand beside a success (a fallback that was taken)
+     */
+    public record ObjectResult(String kind, String id, @Nullable String errno, @Nullable String words) {}
+}
