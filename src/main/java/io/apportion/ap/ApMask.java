@@ -136,7 +136,7 @@ public final class ApMask {
     }
 
     public boolean isEmpty() {
-        return this == NONE || (w0 | w1 | w2 | w3) == 0;
+        return (w0 | w1 | w2 | w3) == 0;
     }
 
     public int count() {
