@@ -4,14 +4,14 @@ package io.apportion;
 public final class Apportion {
 
     private static final String USAGE = """
-            Usage: apportion ROLE [OPTION...]
+        Usage: apportion ROLE [OPTION...]
 
-              server        keep the hosts' matrices and serve the API
-              agent         carry out the server's matrix on this host
-              demo          a server and simulated hosts in one process
-              token         issue a token for a person or an agent
-              restore-mark  tell the hosts that the database was restored from a backup
-            """;
+          server        keep the hosts' matrices and serve the API
+          agent         carry out the server's matrix on this host
+          demo          a server and simulated hosts in one process
+          token         issue a token for a person or an agent
+          restore-mark  tell the hosts that the database was restored from a backup
+        """;
 
     private Apportion() {}
 

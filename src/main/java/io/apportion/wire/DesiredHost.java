@@ -44,5 +44,10 @@ public record DesiredHost(
      *     again even if the masks are equal
      */
     public record DesiredMdev(
-            UUID uuid, Matrix claim, Matrix guestMatrix, @Nullable String attach, boolean removing, int repair) {}
+            UUID uuid,
+            Matrix claim,
+            Matrix guestMatrix,
+            @Nullable String attach,
+            boolean removing,
+            int repair) {}
 }

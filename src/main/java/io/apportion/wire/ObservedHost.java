@@ -87,7 +87,8 @@ public record ObservedHost(
      * @param identity boot, process and start time of the holder, in one word; null: nobody holds it
      * @param name the guest's name where the holder tells it
      */
-    public record ObservedGuest(@Nullable String identity, @Nullable String name) {
+    public record ObservedGuest(
+            @Nullable String identity, @Nullable String name) {
         public static final ObservedGuest NONE = new ObservedGuest(null, null);
     }
 
@@ -103,5 +104,9 @@ public record ObservedHost(
      * @param errno null: done. Otherwise the kernel's word, for example {@code EADDRINUSE}
      * @param words what happened, for people; may stand beside a success (a fallback that was taken)
      */
-    public record ObjectResult(String kind, String id, @Nullable String errno, @Nullable String words) {}
+    public record ObjectResult(
+            String kind,
+            String id,
+            @Nullable String errno,
+            @Nullable String words) {}
 }
