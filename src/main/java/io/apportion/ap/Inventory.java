@@ -1,7 +1,9 @@
 package io.apportion.ap;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a host's newest report says of its AP bus.
@@ -18,7 +20,7 @@ import java.util.UUID;
  * @param defaultDriver those bound to one of the host's own drivers
  * @param overridden those with a driver_override
  * @param impaired those that are useless although present: deconfigured, check-stopped, or broken
- * @param foreign assigned matrices of the mdevs that Apportion did not make
+ * @param foreign the mdevs that Apportion did not make
  */
 public record Inventory(
         boolean reported,
@@ -34,7 +36,7 @@ public record Inventory(
         QueueSet defaultDriver,
         QueueSet overridden,
         QueueSet impaired,
-        Map<UUID, Matrix> foreign) {
+        Map<UUID, ForeignMdev> foreign) {
 
     public static final Inventory NEVER_REPORTED = new Inventory(
             false,
@@ -51,6 +53,33 @@ public record Inventory(
             QueueSet.NONE,
             QueueSet.NONE,
             Map.of());
+
+    /**
+     * One that Apportion did not make, as it was read.
+     *
+     * @param guest null: nobody holds it, or nobody can tell
+     */
+    public record ForeignMdev(Matrix assigned, Matrix guestMatrix, @Nullable Guest guest) {}
+
+    Inventory withoutForeign(UUID mdev) {
+        Map<UUID, ForeignMdev> others = new HashMap<>(foreign);
+        others.remove(mdev);
+        return new Inventory(
+                reported,
+                hotPlug,
+                seesGuests,
+                maxAdapter,
+                maxDomain,
+                hostConfiguration,
+                masks,
+                keep,
+                devices,
+                bound,
+                defaultDriver,
+                overridden,
+                impaired,
+                Map.copyOf(others));
+    }
 
     /** What the host's administrator keeps: every queue whose adapter or whose domain is named. */
     public record Keep(ApMask adapters, ApMask domains) {

@@ -34,7 +34,7 @@ public record Mdev(
     }
 
     Mdev withAssigned(Matrix newAssigned) {
-        return new Mdev(uuid, newAssigned, guestMatrix, guest, removing, held, kernelFiltered);
+        return new Mdev(uuid, newAssigned, guestMatrix, guest, removing, held, ApMask.NONE);
     }
 
     Mdev withGuestMatrix(Matrix newGuestMatrix) {
@@ -49,6 +49,11 @@ public record Mdev(
         return new Mdev(uuid, assigned, guestMatrix, guest, removing, newHeld, kernelFiltered);
     }
 
+    Mdev withKernelFiltered(ApMask adapters) {
+        return new Mdev(uuid, assigned, guestMatrix, guest, removing, held, adapters);
+    }
+
+    /** Deleted while a guest is attached. */
     Mdev removed() {
         return new Mdev(uuid, Matrix.EMPTY, guestMatrix, guest, true, removing ? held : assigned, ApMask.NONE);
     }
