@@ -1,0 +1,5 @@
+/** The API for agents: streams desired states down, takes reports up. */
+@NullMarked
+package io.apportion.server.push;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** Rows and repositories; nothing here decides. */
+@NullMarked
+package io.apportion.server.store;
+
+import org.jspecify.annotations.NullMarked;
