@@ -78,7 +78,7 @@ public abstract sealed class NotDone extends RuntimeException {
     public static final class HostNotEmpty extends NotDone {
         private static final long serialVersionUID = 1L;
         private final String host;
-        private final List<UUID> mdevs;
+        private final transient List<UUID> mdevs;
 
         public HostNotEmpty(String host, List<UUID> mdevs) {
             super(host);
