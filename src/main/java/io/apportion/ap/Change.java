@@ -53,7 +53,8 @@ public sealed interface Change {
      * @param reboot the host was booted since the last report
      * @param mdevs what was read of Apportion's own mdevs; null: could not be read. One that is not in it is not there
      */
-    record Observe(Inventory inventory, boolean reboot, @Nullable Map<UUID, Seen> mdevs) implements Change {
+    record Observe(
+            Inventory inventory, boolean reboot, @Nullable Map<UUID, Seen> mdevs) implements Change {
 
         /**
          * @param assigned null: could not be read
@@ -62,7 +63,10 @@ public sealed interface Change {
          * @param guest null: nobody holds it
          */
         public record Seen(
-                @Nullable Matrix assigned, @Nullable Matrix guestMatrix, boolean guestKnown, @Nullable Guest guest) {}
+                @Nullable Matrix assigned,
+                @Nullable Matrix guestMatrix,
+                boolean guestKnown,
+                @Nullable Guest guest) {}
     }
 
     /** The drift of an mdev could not be repaired: these adapters are kept out by the kernel. */

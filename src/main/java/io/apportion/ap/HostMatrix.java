@@ -206,8 +206,7 @@ public final class HostMatrix {
         ApMask reserved = keep.domains();
         if (bindingMode() == BindingMode.OVERRIDE) {
             ApMask free = ApMask.of(drivers.entrySet().stream()
-                    .filter(entry ->
-                            entry.getKey().adapter() == adapter && entry.getValue() == QueueDriver.VFIO_AP)
+                    .filter(entry -> entry.getKey().adapter() == adapter && entry.getValue() == QueueDriver.VFIO_AP)
                     .mapToInt(entry -> entry.getKey().domain())
                     .toArray());
             return reserved.or(free.complement());

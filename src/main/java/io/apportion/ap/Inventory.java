@@ -59,7 +59,8 @@ public record Inventory(
      *
      * @param guest null: nobody holds it, or nobody can tell
      */
-    public record ForeignMdev(Matrix assigned, Matrix guestMatrix, @Nullable Guest guest) {}
+    public record ForeignMdev(
+            Matrix assigned, Matrix guestMatrix, @Nullable Guest guest) {}
 
     Inventory withoutForeign(UUID mdev) {
         Map<UUID, ForeignMdev> others = new HashMap<>(foreign);

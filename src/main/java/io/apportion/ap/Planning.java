@@ -163,10 +163,11 @@ final class Planning {
     private void addReserved(Matrix wanted, List<Conflict> conflicts) {
         Inventory.Keep keep = before.inventory().keep();
         Holder byMode = before.bindingMode() == BindingMode.OVERRIDE ? Holder.DRIVER : Holder.MASKS;
-        wanted.adapters().forEach(a -> before.reservedDomains(a)
-                .and(wanted.domains())
-                .forEach(d -> conflicts.add(
-                        new Conflict(new Queue(a, d), keep.names(a, d) ? Holder.KEEP : byMode, null))));
+        wanted.adapters()
+                .forEach(a -> before.reservedDomains(a)
+                        .and(wanted.domains())
+                        .forEach(d -> conflicts.add(
+                                new Conflict(new Queue(a, d), keep.names(a, d) ? Holder.KEEP : byMode, null))));
     }
 
     private static QueueSet common(Matrix one, Matrix other) {
@@ -223,8 +224,8 @@ final class Planning {
             return heldByOthers(conflicts);
         }
         // A running guest starts from the domains that it has.
-        Mdev adopted = Mdev.unattached(uuid, foreign.assigned(), foreign.guestMatrix())
-                .withGuest(foreign.guest());
+        Mdev adopted =
+                Mdev.unattached(uuid, foreign.assigned(), foreign.guestMatrix()).withGuest(foreign.guest());
         return settle(
                 before.withInventory(before.inventory().withoutForeign(uuid)).withMdevs(put(adopted)), Cause.ADOPT);
     }
@@ -294,13 +295,16 @@ final class Planning {
         Reservation present = before.reservation();
         ApMask adapters = wanted.apmask().minus(present.apmask());
         ApMask domains = wanted.aqmask().minus(present.aqmask());
-        before.mdevs().forEach((uuid, mdev) -> touched(mdev.assigned(), adapters, domains)
-                .or(touched(mdev.held(), adapters, domains))
-                .queues()
-                .forEach(queue -> conflicts.add(new Conflict(queue, Holder.MDEV, uuid))));
-        before.inventory().foreign().forEach((uuid, foreign) -> touched(foreign.assigned(), adapters, domains)
-                .queues()
-                .forEach(queue -> conflicts.add(new Conflict(queue, Holder.FOREIGN_MDEV, uuid))));
+        before.mdevs()
+                .forEach((uuid, mdev) -> touched(mdev.assigned(), adapters, domains)
+                        .or(touched(mdev.held(), adapters, domains))
+                        .queues()
+                        .forEach(queue -> conflicts.add(new Conflict(queue, Holder.MDEV, uuid))));
+        before.inventory()
+                .foreign()
+                .forEach((uuid, foreign) -> touched(foreign.assigned(), adapters, domains)
+                        .queues()
+                        .forEach(queue -> conflicts.add(new Conflict(queue, Holder.FOREIGN_MDEV, uuid))));
     }
 
     private static QueueSet touched(Matrix matrix, ApMask adapters, ApMask domains) {
@@ -310,8 +314,7 @@ final class Planning {
 
     private Outcome setDriver(Change.SetDriver change) {
         Queue queue = change.queue();
-        Refusal outOfRange =
-                outOfRange(new Matrix(ApMask.of(queue.adapter()), ApMask.of(queue.domain()), ApMask.NONE));
+        Refusal outOfRange = outOfRange(new Matrix(ApMask.of(queue.adapter()), ApMask.of(queue.domain()), ApMask.NONE));
         if (outOfRange != null) {
             return outOfRange;
         }
@@ -440,7 +443,10 @@ final class Planning {
             return null;
         }
         Mdev next = mdev;
-        if (mdev.removing() && seen != null && seen.assigned() != null && seen.assigned().queueCount() == 0) {
+        if (mdev.removing()
+                && seen != null
+                && seen.assigned() != null
+                && seen.assigned().queueCount() == 0) {
             next = next.withHeld(Matrix.EMPTY);
         }
         if (!observe.inventory().seesGuests()) {
@@ -582,12 +588,7 @@ final class Planning {
     }
 
     private static void addEffects(
-            UUID uuid,
-            @Nullable Mdev old,
-            @Nullable Mdev now,
-            Cause plugging,
-            Cause unplugging,
-            List<Effect> effects) {
+            UUID uuid, @Nullable Mdev old, @Nullable Mdev now, Cause plugging, Cause unplugging, List<Effect> effects) {
         Guest had = old == null ? null : old.guest();
         Guest has = now == null ? null : now.guest();
         if (sameAttach(had, has)) {
@@ -630,7 +631,8 @@ final class Planning {
         if (force || losses.isEmpty()) {
             return plan;
         }
-        return new Refusal.GuestAttached(losses.getFirst().mdev(), losses.getFirst().guest(), losses, true);
+        return new Refusal.GuestAttached(
+                losses.getFirst().mdev(), losses.getFirst().guest(), losses, true);
     }
 
     private Mdev mdev(UUID uuid) {

@@ -22,7 +22,8 @@ public sealed interface Refusal extends Outcome {
     record Conflicts(List<Conflict> conflicts) implements Refusal {
 
         public boolean anyReserved() {
-            return conflicts.stream().anyMatch(conflict -> conflict.holder() != Holder.MDEV && conflict.holder() != Holder.FOREIGN_MDEV);
+            return conflicts.stream()
+                    .anyMatch(conflict -> conflict.holder() != Holder.MDEV && conflict.holder() != Holder.FOREIGN_MDEV);
         }
     }
 
