@@ -68,7 +68,4 @@ public sealed interface Change {
                 boolean guestKnown,
                 @Nullable Guest guest) {}
     }
-
-    /** The drift of an mdev could not be repaired: these adapters are kept out by the kernel. */
-    record NoteKernelFiltered(UUID mdev, ApMask adapters) implements Change {}
 }

@@ -43,7 +43,6 @@ final class Planning {
             case Change.Attach attach -> attach(attach);
             case Change.Release release -> release(release.mdev());
             case Change.Observe observe -> observe(observe);
-            case Change.NoteKernelFiltered note -> note(note);
         };
     }
 
@@ -228,10 +227,6 @@ final class Planning {
                 Mdev.unattached(uuid, foreign.assigned(), foreign.guestMatrix()).withGuest(foreign.guest());
         return settle(
                 before.withInventory(before.inventory().withoutForeign(uuid)).withMdevs(put(adopted)), Cause.ADOPT);
-    }
-
-    private Outcome note(Change.NoteKernelFiltered note) {
-        return settle(before.withMdevs(put(mdev(note.mdev()).withKernelFiltered(note.adapters()))), Cause.BIND);
     }
 
     // ---- the host's own settings

@@ -1,0 +1,68 @@
+package io.apportion.server.matrix;
+
+import io.apportion.ap.HostMatrix;
+import io.apportion.ap.Policy;
+import io.apportion.ap.Queue;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything of one host at one moment: its settings, its matrix, its cards and its mdevs. What readers get, and what a
+ * dry run shows as it would be.
+ *
+ * @param adapters cards by number, as last reported
+ * @param mdevs by UUID; the keys are those of {@link HostMatrix#mdevs}
+ * @param reservationDrifted the host shows other masks than the managed ones, although they were applied
+ * @param driftedDrivers managed queues that have another driver than the managed one, although it was applied
+ */
+public record HostState(
+        String name,
+        String description,
+        Map<String, String> labels,
+        Policy policy,
+        long version,
+        Instant createdAt,
+        UUID incarnation,
+        long generation,
+        AgentState agent,
+        HostMatrix matrix,
+        SortedMap<Integer, AdapterState> adapters,
+        SortedMap<UUID, MdevState> mdevs,
+        boolean reservationDrifted,
+        List<Queue> driftedDrivers) {
+
+    /** Of the host's desired part alone: settings, reservation, managed drivers. Without quotes. */
+    public String tag() {
+        return incarnation.toString().substring(0, 8) + "-" + version;
+    }
+
+    /**
+     * @param appliedGeneration the newest generation that the agent reported, null before the first
+     * @param lastSeen null: never
+     * @param connected heard of in the last 30 s
+     */
+    public record AgentState(
+            @Nullable String machineId,
+            @Nullable String instance,
+            @Nullable String bootId,
+            @Nullable String kernelRelease,
+            boolean apConfig,
+            @Nullable Long appliedGeneration,
+            @Nullable Instant reportedAt,
+            @Nullable Instant lastSeen,
+            boolean connected) {}
+
+    /** A card as last reported; its queues are in the inventory of the matrix. */
+    public record AdapterState(
+            int adapter,
+            @Nullable String type,
+            @Nullable String mode,
+            @Nullable String serial,
+            boolean online,
+            boolean configured,
+            boolean checkstopped) {}
+}

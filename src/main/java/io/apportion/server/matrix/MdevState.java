@@ -1,0 +1,50 @@
+package io.apportion.server.matrix;
+
+import io.apportion.ap.CommitState;
+import io.apportion.ap.Matrix;
+import io.apportion.ap.Mdev;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One mdev at one moment.
+ *
+ * @param guestSince null while no guest is attached
+ * @param observed null: never seen on the host, or not there by the newest report
+ * @param drifted applied, and the host shows something else
+ * @param commit the newest that touches this mdev, null before the first
+ */
+public record MdevState(
+        String host,
+        Map<String, String> labels,
+        long version,
+        long born,
+        Mdev mdev,
+        @Nullable Instant guestSince,
+        @Nullable Observed observed,
+        boolean drifted,
+        @Nullable CommitOfMdev commit) {
+
+    public UUID uuid() {
+        return mdev.uuid();
+    }
+
+    /** Of the desired part alone: labels and assigned matrix. Another one after deletion and re-creation. No quotes. */
+    public String tag() {
+        return born + "-" + version;
+    }
+
+    /**
+     * What the host's newest report shows.
+     *
+     * @param generation the newest that the agent had applied when it read this, null: none yet
+     * @param assigned the kernel's own assigned matrix: the claim, not what users assigned
+     * @param guestMatrix control domains are those of {@code assigned} ∩ the host's, as the kernel shows them nowhere
+     */
+    public record Observed(@Nullable Long generation, Instant at, Matrix assigned, Matrix guestMatrix) {}
+
+    /** @param state of this mdev in that commit */
+    public record CommitOfMdev(long id, long generation, CommitState state) {}
+}

@@ -1,0 +1,94 @@
+package io.apportion.server.store;
+
+import io.apportion.ap.ApMask;
+import io.apportion.ap.BindingMode;
+import io.apportion.ap.GuestFilter;
+import io.apportion.ap.Policy;
+import jakarta.persistence.Column;
+import jakarta.persistence.Convert;
+import jakarta.persistence.Entity;
+import jakarta.persistence.GeneratedValue;
+import jakarta.persistence.GenerationType;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A host: its settings, its number of desired state, and what its newest report says of the whole.
+ *
+ * <p>Locking this row for update is the matrix lock of the host.
+ */
+@Entity
+@Table(name = "hosts")
+public class HostRow {
+
+    @Id
+    @GeneratedValue(strategy = GenerationType.IDENTITY)
+    public @Nullable Long id;
+
+    public String name = "";
+    public String description = "";
+
+    @Convert(converter = LabelsConverter.class)
+    public Map<String, String> labels = Map.of();
+
+    public GuestFilter filter = GuestFilter.INCREMENTAL;
+    public Policy policy = Policy.REPAIR;
+
+    /** Null: as the host shows. */
+    public @Nullable BindingMode bindingMode;
+
+    /** Both null: the reservation is unmanaged. */
+    public @Nullable ApMask managedApmask;
+
+    public @Nullable ApMask managedAqmask;
+
+    public UUID incarnation = UUID.randomUUID();
+    public long generation;
+
+    /** Of the settings, the reservation and the managed drivers: the host's tag. */
+    public long version = 1;
+
+    public Instant createdAt = Instant.EPOCH;
+
+    public boolean reported;
+    public boolean hotPlug = true;
+    public boolean apConfig;
+    public boolean seesGuests;
+    public @Nullable String kernelRelease;
+    public short maxAdapter = 255;
+    public short maxDomain = 255;
+    public ApMask apm = ApMask.NONE;
+    public ApMask aqm = ApMask.NONE;
+    public ApMask adm = ApMask.NONE;
+    public @Nullable ApMask apmask;
+    public @Nullable ApMask aqmask;
+    public ApMask keepAdapters = ApMask.NONE;
+    public ApMask keepDomains = ApMask.NONE;
+
+    /** Who has claimed this host's name. */
+    public @Nullable String machineId;
+
+    public @Nullable String agentInstance;
+    public @Nullable String bootId;
+
+    /** The number of the agent instance that may report; reports of a smaller one are ignored. */
+    public long session;
+
+    /** Of the last report taken in this session. */
+    public long sequence;
+
+    @Column(length = 64)
+    public @Nullable String digest;
+
+    public @Nullable Long appliedGeneration;
+    public @Nullable Instant reportedAt;
+
+    /** Of the present drift of reservation and drivers: 0 when there is none. */
+    public short repairTries;
+
+    public @Nullable Instant repairDue;
+}

@@ -1,0 +1,77 @@
+package io.apportion.server.store;
+
+import io.apportion.ap.ApMask;
+import jakarta.persistence.Convert;
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** An mdev: what is assigned, what its guest has by the rules, and what the host's newest report shows of it. */
+@Entity
+@Table(name = "mdevs")
+public class MdevRow {
+
+    @Id
+    public UUID uuid = new UUID(0, 0);
+
+    public long hostId;
+
+    @Convert(converter = LabelsConverter.class)
+    public Map<String, String> labels = Map.of();
+
+    /** Of the desired part alone: labels and assigned matrix. */
+    public long version = 1;
+
+    public long born;
+
+    public ApMask apm = ApMask.NONE;
+    public ApMask aqm = ApMask.NONE;
+    public ApMask adm = ApMask.NONE;
+    public ApMask guestApm = ApMask.NONE;
+    public ApMask guestAqm = ApMask.NONE;
+    public ApMask guestAdm = ApMask.NONE;
+
+    public @Nullable String guestIdentity;
+
+    /** Null while no guest is attached. */
+    public @Nullable String guestName;
+
+    public @Nullable Instant guestSince;
+    public boolean removing;
+    public ApMask heldApm = ApMask.NONE;
+    public ApMask heldAqm = ApMask.NONE;
+    public ApMask kernelFiltered = ApMask.NONE;
+
+    public boolean filtered;
+    public boolean drifted;
+    public boolean impaired;
+    public boolean atNextStartLess;
+
+    /** Whether the newest report shows this mdev on the host; the fields below are of the last report that did. */
+    public boolean seen;
+
+    public @Nullable Long seenGeneration;
+    public @Nullable Instant seenAt;
+    public @Nullable ApMask seenApm;
+    public @Nullable ApMask seenAqm;
+    public @Nullable ApMask seenAdm;
+    public @Nullable ApMask seenGuestApm;
+    public @Nullable ApMask seenGuestAqm;
+
+    /** How often repairs of drift were ordered in the life of this mdev; pushed, so that the agent writes again. */
+    public int repair;
+
+    /** Of the present drift: 0 when there is none. */
+    public short repairTries;
+
+    public @Nullable Instant repairDue;
+
+    /** The newest commit that touches this mdev. */
+    public @Nullable Long commitId;
+
+    public @Nullable Long commitGeneration;
+}
