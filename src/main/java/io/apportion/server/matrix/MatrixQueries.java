@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  */
 public interface MatrixQueries {
 
-    /** @throws NotDone.NotFound */
+    /** @throws NotDone.NotFound if there is none */
     HostState host(String name);
 
     /** Hosts by name, those after that name alone, without their mdevs' being restricted. */
@@ -19,7 +19,7 @@ public interface MatrixQueries {
     /**
      * The host of that mdev.
      *
-     * @throws NotDone.NotFound
+     * @throws NotDone.NotFound if there is none
      */
     HostState hostOf(UUID mdev);
 
@@ -39,7 +39,7 @@ public interface MatrixQueries {
      */
     List<CommitRecord> commits(@Nullable String host, @Nullable UUID mdev, @Nullable String state, @Nullable Long before, int limit);
 
-    /** @throws NotDone.NotFound */
+    /** @throws NotDone.NotFound if there is none */
     CommitRecord commit(long id);
 
     /**
