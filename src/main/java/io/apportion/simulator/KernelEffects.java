@@ -6,11 +6,15 @@ import io.apportion.ap.Queue;
 /** What the simulated kernel does to guests and hardware while it serves a write, told in the order in which it happens. */
 interface KernelEffects {
 
-    /** The masks of a guest's control block were set (kvm_arch_crypto_set_masks), all three at once. */
-    void committed(MatrixMdev mdev, Matrix masks);
+    /**
+     * The masks of the guest's control block were set (kvm_arch_crypto_set_masks), all three at once.
+     *
+     * @param before what the control block held until then
+     */
+    void committed(MatrixMdev mdev, Kvm guest, Matrix before);
 
-    /** The masks of a guest's control block were all set to zero (kvm_arch_crypto_clear_masks). */
-    void cleared(MatrixMdev mdev);
+    /** The masks of the guest's control block were all set to zero (kvm_arch_crypto_clear_masks). */
+    void cleared(MatrixMdev mdev, Kvm guest, Matrix before);
 
     /** vfio_ap issued one reset (ZAPQ). */
     void reset(Queue queue);

@@ -49,9 +49,14 @@ final class VfioAp {
         return newestFirst.sequencedValues();
     }
 
+    @Nullable
+    MatrixMdev find(UUID uuid) {
+        return newestFirst.get(uuid);
+    }
+
     /** @throws KernelRefusal ENOENT */
     MatrixMdev mdev(UUID uuid) throws KernelRefusal {
-        @Nullable MatrixMdev mdev = newestFirst.get(uuid);
+        @Nullable MatrixMdev mdev = find(uuid);
         if (mdev == null) {
             throw Errno.ENOENT.at(uuid);
         }
@@ -402,16 +407,20 @@ final class VfioAp {
 
     /** vfio_ap_mdev_update_guest_apcb: the guest, if there is one, has the shadow. */
     private void commit(MatrixMdev mdev) {
-        if (mdev.kvm != null) {
-            mdev.kvm.controlBlock = mdev.shadow;
-            effects.committed(mdev, mdev.shadow);
+        @Nullable Kvm guest = mdev.kvm;
+        if (guest != null) {
+            Matrix before = guest.controlBlock;
+            guest.controlBlock = mdev.shadow;
+            effects.committed(mdev, guest, before);
         }
     }
 
     private void clear(MatrixMdev mdev) {
-        if (mdev.kvm != null) {
-            mdev.kvm.controlBlock = Matrix.EMPTY;
-            effects.cleared(mdev);
+        @Nullable Kvm guest = mdev.kvm;
+        if (guest != null) {
+            Matrix before = guest.controlBlock;
+            guest.controlBlock = Matrix.EMPTY;
+            effects.cleared(mdev, guest, before);
         }
     }
 }

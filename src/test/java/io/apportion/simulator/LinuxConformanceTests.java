@@ -361,14 +361,15 @@ class LinuxConformanceTests {
         }
 
         @Override
-        public void committed(MatrixMdev mdev, Matrix masks) {
+        public void committed(MatrixMdev mdev, Kvm guest, Matrix before) {
+            Matrix masks = guest.controlBlock;
             commits.add(mdev.uuid + " " + masks.adapters().toHex() + " "
                     + masks.domains().toHex() + " "
                     + masks.controlDomains().toHex());
         }
 
         @Override
-        public void cleared(MatrixMdev mdev) {
+        public void cleared(MatrixMdev mdev, Kvm guest, Matrix before) {
             commits.add(mdev.uuid + " clear");
         }
 
