@@ -37,10 +37,28 @@ public final class QueueSet {
         return of(Arrays.asList(queues));
     }
 
+    /** @param domainsOf for each adapter 0..255 the domains of its queues; not kept */
+    static QueueSet ofRows(ApMask[] domainsOf) {
+        return new QueueSet(domainsOf.clone());
+    }
+
     /** Every queue of adapters × domains. */
     public static QueueSet rectangle(ApMask adapters, ApMask domains) {
         ApMask[] rows = rows();
         adapters.forEach(a -> rows[a] = domains);
+        return new QueueSet(rows);
+    }
+
+    /** Adapters become domains and domains adapters. */
+    QueueSet turned() {
+        long[][] words = new long[ApMask.BITS][ApMask.BITS / Long.SIZE];
+        for (int a = 0; a < ApMask.BITS; a++) {
+            int word = a / Long.SIZE;
+            long bit = Long.MIN_VALUE >>> a;
+            domainsOf[a].forEach(d -> words[d][word] |= bit);
+        }
+        ApMask[] rows = new ApMask[ApMask.BITS];
+        Arrays.setAll(rows, d -> ApMask.ofWords(words[d][0], words[d][1], words[d][2], words[d][3]));
         return new QueueSet(rows);
     }
 
