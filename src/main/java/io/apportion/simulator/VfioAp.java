@@ -271,11 +271,7 @@ final class VfioAp {
 
     // What the bus asks and tells.
 
-    /**
-     * Whether any mdev has a queue of adapters × domains. The bus asks before it reserves queues.
-     *
-     * @see ApBus
-     */
+    /** Whether any mdev has a queue of adapters × domains. The bus asks before it reserves queues. */
     boolean isInUse(ApMask adapters, ApMask domains) {
         Matrix asked = new Matrix(adapters, domains, ApMask.NONE);
         return mdevs().stream().anyMatch(mdev -> mdev.matrix.sharesQueueWith(asked));

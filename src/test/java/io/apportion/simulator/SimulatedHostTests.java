@@ -192,6 +192,17 @@ class SimulatedHostTests {
     }
 
     @Test
+    void cardThatComesBackIsWhole() {
+        host.breakCard(4);
+        host.deconfigureCard(4);
+        host.removeCard(4);
+        host.addCard(new Card(4, "CEX8P", "EP11-Coproc", "93AADH04"));
+
+        assertThat(adapters().get(4).configured()).isTrue();
+        assertThat(adapters().get(4).checkstopped()).isFalse();
+    }
+
+    @Test
     void domainThatLeavesIsTakenFromItsGuest() throws KernelRefusal {
         host.createForeign(FIRST, new Matrix(ApMask.of(4), ApMask.of(4, 0x47), ApMask.of(0x47, 0x55)));
         host.openGuest("vm1", FIRST);
@@ -432,6 +443,19 @@ class SimulatedHostTests {
         host.reboot();
         host.createForeign(FIRST, matrix(new int[] {4}, 4));
         assertThat(mdev(FIRST).assigned()).isEqualTo(matrix(new int[] {4, 5}, 4));
+    }
+
+    @Test
+    void listenersHearInOrderEvenWhenOneOfThemChangesTheHost() throws KernelRefusal {
+        host.createForeign(FIRST, matrix(new int[] {4}, 4));
+        host.onCommit(commit -> act(() -> host.assignAdapter(FIRST, 5)));
+        host.onCommit(commits::add);
+
+        host.openGuest("vm1", FIRST);
+
+        assertThat(commits)
+                .extracting(GuestCommit::after)
+                .containsExactly(matrix(new int[] {4}, 4), matrix(new int[] {4, 5}, 4));
     }
 
     /** Whatever many threads do at once: no queue is in two mdevs, no guest has an unbound queue, commits are in order. */

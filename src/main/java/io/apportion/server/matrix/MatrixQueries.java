@@ -37,7 +37,8 @@ public interface MatrixQueries {
      *
      * @param before only commits with a smaller id
      */
-    List<CommitRecord> commits(@Nullable String host, @Nullable UUID mdev, @Nullable String state, @Nullable Long before, int limit);
+    List<CommitRecord> commits(
+            @Nullable String host, @Nullable UUID mdev, @Nullable String state, @Nullable Long before, int limit);
 
     /** @throws NotDone.NotFound if there is none */
     CommitRecord commit(long id);
@@ -48,5 +49,6 @@ public interface MatrixQueries {
      * @param after only later ones; null: from the oldest there is
      * @throws NotDone.Gone if that position was pruned
      */
-    List<EventRecord> events(@Nullable String host, @Nullable UUID mdev, @Nullable String type, @Nullable Long after, int limit);
+    List<EventRecord> events(
+            @Nullable String host, @Nullable UUID mdev, @Nullable String type, @Nullable Long after, int limit);
 }
