@@ -1,5 +1,8 @@
 package io.apportion;
 
+import io.apportion.server.ServerApplication;
+import java.util.Arrays;
+
 /** The program's only entry point. It picks the role that the first argument names, and does nothing else. */
 public final class Apportion {
 
@@ -16,7 +19,12 @@ public final class Apportion {
     private Apportion() {}
 
     public static void main(String[] args) {
-        System.err.print(USAGE);
-        System.exit(2);
+        switch (args.length == 0 ? "" : args[0]) {
+            case "server" -> ServerApplication.main(Arrays.copyOfRange(args, 1, args.length));
+            default -> {
+                System.err.print(USAGE);
+                System.exit(2);
+            }
+        }
     }
 }

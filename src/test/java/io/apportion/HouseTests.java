@@ -41,9 +41,10 @@ class HouseTests {
         SIMULATOR("simulator", AGENT, WIRE, AP),
         STORE("server.store", AP),
         MATRIX("server.matrix", STORE, WIRE, AP),
+        IDENTITY("server.identity", STORE),
         PUSH("server.push", MATRIX, WIRE, AP),
-        WEB("server.web", MATRIX, WIRE, AP),
-        SERVER("server", WEB, PUSH, MATRIX, WIRE, AP),
+        WEB("server.web", IDENTITY, MATRIX, WIRE, AP),
+        SERVER("server", WEB, PUSH, IDENTITY, MATRIX, WIRE, AP),
         DEMO("demo", SERVER, WEB, PUSH, MATRIX, SIMULATOR, AGENT, WIRE, AP),
         DOOR("", DEMO, SERVER, AGENT);
 
