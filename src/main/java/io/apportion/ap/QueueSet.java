@@ -38,7 +38,7 @@ public final class QueueSet {
     }
 
     /** @param domainsOf for each adapter 0..255 the domains of its queues; not kept */
-    static QueueSet ofRows(ApMask[] domainsOf) {
+    public static QueueSet ofRows(ApMask[] domainsOf) {
         return new QueueSet(domainsOf.clone());
     }
 

@@ -141,7 +141,8 @@ create table mdevs (
     repair_due          timestamp(6) with time zone,
 
     commit_id           bigint,
-    commit_generation   bigint
+    commit_generation   bigint,
+    commit_state        varchar(16)
 );
 create index mdevs_by_host on mdevs (host_id, uuid);
 create index mdevs_filtered on mdevs (filtered, uuid);

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param guestSince null while no guest is attached
  * @param observed null: never seen on the host, or not there by the newest report
+ * @param repair how often repairs of drift were ordered; pushed, so that the agent writes again
  * @param drifted applied, and the host shows something else
  * @param commit the newest that touches this mdev, null before the first
  */
@@ -24,11 +25,16 @@ public record MdevState(
         Mdev mdev,
         @Nullable Instant guestSince,
         @Nullable Observed observed,
+        int repair,
         boolean drifted,
         @Nullable CommitOfMdev commit) {
 
     public UUID uuid() {
         return mdev.uuid();
+    }
+
+    MdevState withLabels(Map<String, String> others) {
+        return new MdevState(host, others, version, born, mdev, guestSince, observed, repair, drifted, commit);
     }
 
     /** Of the desired part alone: labels and assigned matrix. Another one after deletion and re-creation. No quotes. */

@@ -15,6 +15,10 @@ import org.jspecify.annotations.Nullable;
 @IdClass(CommitObjectRow.Key.class)
 public class CommitObjectRow {
 
+    public static final String MDEV = "mdev";
+    public static final String RESERVATION = "reservation";
+    public static final String DRIVER = "driver";
+
     /** Commit and object. */
     public record Key(long commitId, String kind, String object) implements Serializable {}
 

@@ -1,6 +1,7 @@
 package io.apportion.server.store;
 
 import io.apportion.ap.ApMask;
+import io.apportion.ap.CommitState;
 import jakarta.persistence.Convert;
 import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
@@ -74,4 +75,7 @@ public class MdevRow {
     public @Nullable Long commitId;
 
     public @Nullable Long commitGeneration;
+
+    /** Of this mdev in that commit: the same word as its row there, kept here so that lists need no join. */
+    public @Nullable CommitState commitState;
 }

@@ -1,0 +1,16 @@
+package io.apportion.server.matrix;
+
+import java.time.Duration;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+
+/**
+ * @param lockTimeout how long a change waits for its turn at a host before it is answered {@code busy}
+ * @param repairBackoff between the first repair of drift and the second; doubled before the third
+ * @param keepEvents events and settled commits older than this are pruned
+ */
+@ConfigurationProperties("apportion.matrix")
+record MatrixSettings(
+        @DefaultValue("10s") Duration lockTimeout,
+        @DefaultValue("5s") Duration repairBackoff,
+        @DefaultValue("90d") Duration keepEvents) {}

@@ -1,0 +1,20 @@
+package io.apportion.server.store;
+
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.time.Instant;
+
+/** When a host's agent was last heard. Apart from the host's row, which is locked for each change. */
+@Entity
+@Table(name = "agents")
+public class AgentRow {
+
+    @Id
+    public long hostId;
+
+    public Instant lastSeen = Instant.EPOCH;
+
+    /** Told once, by an event. */
+    public boolean away;
+}
