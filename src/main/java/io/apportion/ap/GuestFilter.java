@@ -71,7 +71,7 @@ public enum GuestFilter {
     }
 
     /** Those of the adapters on which every one of the domains is bound. */
-    private static ApMask complete(ApMask adapters, ApMask domains, QueueSet bound) {
+    static ApMask complete(ApMask adapters, ApMask domains, QueueSet bound) {
         return ApMask.ofWords(
                 complete(adapters.w0, 0, domains, bound),
                 complete(adapters.w1, 64, domains, bound),

@@ -1,5 +1,6 @@
 package io.apportion.ap;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -164,6 +165,14 @@ public final class HostMatrix {
     /** What the mdev's guest would get if it started now: the filter from its start state. */
     public Matrix atNextStart(Mdev mdev) {
         return filter.apply(ApMask.NONE, mdev.assigned(), inventory.hostConfiguration(), usable);
+    }
+
+    /**
+     * Everything of the mdev that is filtered, with its reason and its remedies: adapters, then domains, then control
+     * domains, ascending. Costs next to nothing where nothing is.
+     */
+    public List<Explanation> explain(Mdev mdev) {
+        return new Explaining(this, mdev).explain();
     }
 
     /** Queues of the guest matrix that are there and useless (fact 9). */
