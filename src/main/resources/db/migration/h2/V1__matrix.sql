@@ -40,7 +40,8 @@ create table hosts (
     applied_generation  bigint,
     reported_at         timestamp(6) with time zone,
 
-    -- Of drift of the managed reservation and drivers.
+    -- Of the managed reservation and drivers.
+    drifted             boolean       not null,
     repair_tries        smallint      not null,
     repair_due          timestamp(6) with time zone
 );
@@ -128,8 +129,6 @@ create table mdevs (
     at_next_start_less  boolean       not null,
 
     seen                boolean       not null,
-    seen_generation     bigint,
-    seen_at             timestamp(6) with time zone,
     seen_apm            varbinary(32),
     seen_aqm            varbinary(32),
     seen_adm            varbinary(32),

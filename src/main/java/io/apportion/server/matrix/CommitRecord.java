@@ -18,19 +18,19 @@ public record CommitRecord(
 
     /** Pending while any object is; else failed if any is; else superseded if all are; else applied. */
     public CommitState state() {
-        boolean allSuperseded = !objects.isEmpty();
-        boolean anyFailed = false;
-        for (ObjectRecord object : objects) {
-            if (object.state() == CommitState.PENDING) {
-                return CommitState.PENDING;
-            }
-            anyFailed |= object.state() == CommitState.FAILED;
-            allSuperseded &= object.state() == CommitState.SUPERSEDED;
+        return stateOf(objects.stream().map(ObjectRecord::state).toList());
+    }
+
+    static CommitState stateOf(List<CommitState> objects) {
+        if (objects.contains(CommitState.PENDING)) {
+            return CommitState.PENDING;
         }
-        if (anyFailed) {
+        if (objects.contains(CommitState.FAILED)) {
             return CommitState.FAILED;
         }
-        return allSuperseded ? CommitState.SUPERSEDED : CommitState.APPLIED;
+        return !objects.isEmpty() && objects.stream().allMatch(state -> state == CommitState.SUPERSEDED)
+                ? CommitState.SUPERSEDED
+                : CommitState.APPLIED;
     }
 
     /**

@@ -287,6 +287,12 @@ final class LockedHost {
                     present.version++;
                 }
                 copy(mdev, present);
+                if (before != null
+                        && !before.kernelFiltered().isEmpty()
+                        && mdev.kernelFiltered().isEmpty()) {
+                    present.repairTries = 0;
+                    present.repairDue = null;
+                }
             }
             ApMask impaired = after.impaired(mdev).adapters();
             Matrix guest = mdev.guestMatrix();

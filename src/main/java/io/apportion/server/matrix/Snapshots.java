@@ -97,11 +97,11 @@ final class Snapshots {
 
     private static MdevState mdev(MdevRow row, Mdev mdev, HostRow host) {
         MdevState.Observed observed = null;
-        if (row.seen && row.seenAt != null) {
+        if (row.seen && host.reportedAt != null) {
             ApMask controlDomains = orNone(row.seenAdm);
             observed = new MdevState.Observed(
-                    row.seenGeneration,
-                    row.seenAt,
+                    host.appliedGeneration,
+                    host.reportedAt,
                     new Matrix(orNone(row.seenApm), orNone(row.seenAqm), controlDomains),
                     new Matrix(orNone(row.seenGuestApm), orNone(row.seenGuestAqm), controlDomains.and(host.adm)));
         }

@@ -24,7 +24,8 @@ public interface Agents extends Repository<AgentRow, Long> {
             + " where a.hostId in (select h.id from HostRow h where h.name in :hosts)")
     int seen(Collection<String> hosts, Instant now);
 
+    /** Hosts whose agent fell silent before that time, or was heard again after it, and of which that was not yet told. */
     @Query("select h.name from HostRow h join AgentRow a on a.hostId = h.id"
-            + " where a.away = false and a.lastSeen < :before")
-    List<String> silentSince(Instant before);
+            + " where (a.away = false and a.lastSeen < :since) or (a.away = true and a.lastSeen >= :since)")
+    List<String> turned(Instant since);
 }

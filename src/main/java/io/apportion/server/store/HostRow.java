@@ -87,7 +87,10 @@ public class HostRow {
     public @Nullable Long appliedGeneration;
     public @Nullable Instant reportedAt;
 
-    /** Of the present drift of reservation and drivers: 0 when there is none. */
+    /** The managed reservation or drivers were applied, and the host shows others. */
+    public boolean drifted;
+
+    /** Of that drift: 0 when there is none. */
     public short repairTries;
 
     public @Nullable Instant repairDue;

@@ -52,11 +52,9 @@ public class MdevRow {
     public boolean impaired;
     public boolean atNextStartLess;
 
-    /** Whether the newest report shows this mdev on the host; the fields below are of the last report that did. */
+    /** Whether the newest report shows this mdev on the host; the fields below are what it shows. */
     public boolean seen;
 
-    public @Nullable Long seenGeneration;
-    public @Nullable Instant seenAt;
     public @Nullable ApMask seenApm;
     public @Nullable ApMask seenAqm;
     public @Nullable ApMask seenAdm;

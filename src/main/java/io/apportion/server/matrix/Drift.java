@@ -1,0 +1,252 @@
+package io.apportion.server.matrix;
+
+import io.apportion.ap.ApMask;
+import io.apportion.ap.CommitState;
+import io.apportion.ap.HostMatrix;
+import io.apportion.ap.Matrix;
+import io.apportion.ap.Mdev;
+import io.apportion.ap.Notation;
+import io.apportion.ap.Policy;
+import io.apportion.ap.Queue;
+import io.apportion.server.store.CommitObjectRow;
+import io.apportion.server.store.CommitRow;
+import io.apportion.server.store.HostRow;
+import io.apportion.server.store.MdevRow;
+import io.apportion.wire.ObservedHost.Applied;
+import io.apportion.wire.ObservedHost.ObjectResult;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.springframework.stereotype.Component;
+
+/**
+ * Finds drift, orders its repair, and gives up.
+ *
+ * <p>Drift is: the newest report says that generation g was applied without error, g is the newest, and what it read
+ * differs. Pending and failed are not drift. A repair is a new generation that touches what drifted; its agent writes the
+ * same masks again.
+ */
+@Component
+class Drift {
+
+    /** Then the kernel keeps it so, and no more is written until something changes. */
+    private static final int TRIES = 3;
+
+    private final MatrixSettings settings;
+
+    Drift(MatrixSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Judges what a report shows. Caller holds the matrix lock; the rows already show what was observed.
+     *
+     * @param mdevsKnown whether the report could read the host's mdevs
+     */
+    void judge(LockedHost host, Applied applied, boolean mdevsKnown) {
+        HostRow row = host.row();
+        if (applied.generation() != row.generation) {
+            return;
+        }
+        Map<String, ObjectResult> results = new HashMap<>();
+        applied.results().forEach(result -> results.put(result.kind() + ' ' + result.id(), result));
+        HostMatrix matrix = host.state().matrix();
+        if (mdevsKnown) {
+            for (Mdev mdev : matrix.mdevs().values()) {
+                ObjectResult result = results.get(CommitObjectRow.MDEV + ' ' + mdev.uuid());
+                if (result != null && result.errno() == null && !mdev.removing()) {
+                    judge(host, matrix, mdev, host.mdev(mdev.uuid()));
+                }
+            }
+        }
+        judgeHost(host, matrix, results);
+        orderDue(host);
+    }
+
+    private static void judge(LockedHost host, HostMatrix matrix, Mdev mdev, MdevRow row) {
+        String differs = difference(matrix, mdev, row);
+        if (differs == null) {
+            if (row.drifted) {
+                row.drifted = false;
+                row.repairTries = 0;
+                row.repairDue = null;
+                row.kernelFiltered = ApMask.NONE;
+                host.event("drift.ended", mdev.uuid(), null, null, null, null, null);
+            }
+            return;
+        }
+        if (!row.drifted) {
+            row.drifted = true;
+            row.repairTries = 0;
+            row.repairDue = repairs(host) ? host.now() : null;
+            host.event(
+                    "drift.found",
+                    mdev.uuid(),
+                    mdev.guest() == null ? null : mdev.guest().name(),
+                    null,
+                    Map.of("differs", differs),
+                    EventText.matrix(mdev.guestMatrix()),
+                    row.seen ? EventText.matrix(seenGuest(row)) : null);
+        } else if (row.repairTries >= TRIES && row.repairDue != null) {
+            giveUp(host, mdev, row);
+        } else if (row.repairTries == 0 && row.repairDue == null && repairs(host)) {
+            // Something changed since, and it still differs: judged anew.
+            row.repairDue = host.now();
+        }
+    }
+
+    /** @return in words what the host shows otherwise, or null */
+    private static @Nullable String difference(HostMatrix matrix, Mdev mdev, MdevRow row) {
+        if (!row.seen) {
+            return "The mdev is not on the host.";
+        }
+        Matrix assigned = new Matrix(orNone(row.seenApm), orNone(row.seenAqm), orNone(row.seenAdm));
+        Matrix claim = matrix.claim(mdev);
+        if (row.seenApm != null && !assigned.equals(claim) && !assigned.equals(mdev.guestMatrix())) {
+            return "Its matrix on the host is another.";
+        }
+        if (row.seenGuestApm != null) {
+            Matrix guest = seenGuest(row);
+            boolean neitherHasQueues =
+                    guest.queueCount() == 0 && mdev.guestMatrix().queueCount() == 0;
+            if (!neitherHasQueues
+                    && !(guest.adapters().equals(mdev.guestMatrix().adapters())
+                            && guest.domains().equals(mdev.guestMatrix().domains()))) {
+                return "Its guest matrix on the host is another.";
+            }
+        }
+        return null;
+    }
+
+    private static Matrix seenGuest(MdevRow row) {
+        return new Matrix(orNone(row.seenGuestApm), orNone(row.seenGuestAqm), ApMask.NONE);
+    }
+
+    private static ApMask orNone(@Nullable ApMask mask) {
+        return mask == null ? ApMask.NONE : mask;
+    }
+
+    private static void giveUp(LockedHost host, Mdev mdev, MdevRow row) {
+        row.repairDue = null;
+        ApMask keptOut = row.seen ? mdev.guestMatrix().adapters().minus(orNone(row.seenGuestApm)) : ApMask.NONE;
+        row.kernelFiltered = keptOut;
+        row.filtered = row.filtered || !keptOut.isEmpty();
+        host.event(
+                "drift.given-up",
+                mdev.uuid(),
+                mdev.guest() == null ? null : mdev.guest().name(),
+                null,
+                Map.of("tries", (int) row.repairTries, "keptOut", Notation.adapters(keptOut)),
+                EventText.matrix(mdev.guestMatrix()),
+                row.seen ? EventText.matrix(seenGuest(row)) : null);
+    }
+
+    private static void judgeHost(LockedHost host, HostMatrix matrix, Map<String, ObjectResult> results) {
+        HostRow row = host.row();
+        boolean reservation = Snapshots.reservationDrifted(matrix) && done(results, CommitObjectRow.RESERVATION, "");
+        List<Queue> drivers = Snapshots.driftedDrivers(matrix).stream()
+                .filter(queue -> done(results, CommitObjectRow.DRIVER, queue.toString()))
+                .toList();
+        boolean drifted = reservation || !drivers.isEmpty();
+        if (drifted && !row.drifted) {
+            row.drifted = true;
+            row.repairTries = 0;
+            row.repairDue = repairs(host) ? host.now() : null;
+            Map<String, Object> detail = new LinkedHashMap<>();
+            detail.put("reservation", reservation);
+            detail.put("drivers", drivers.stream().map(Queue::toString).toList());
+            host.event(
+                    "drift.found",
+                    null,
+                    null,
+                    null,
+                    detail,
+                    EventText.reservation(matrix.managedReservation()),
+                    EventText.reservation(matrix.inventory().masks()));
+        } else if (!drifted && row.drifted) {
+            row.drifted = false;
+            row.repairTries = 0;
+            row.repairDue = null;
+            host.event("drift.ended", null, null, null, null, null, null);
+        } else if (drifted && row.repairTries >= TRIES && row.repairDue != null) {
+            row.repairDue = null;
+            host.event("drift.given-up", null, null, null, Map.of("tries", (int) row.repairTries), null, null);
+        }
+    }
+
+    private static boolean done(Map<String, ObjectResult> results, String kind, String object) {
+        ObjectResult result = results.get(kind + ' ' + object);
+        return result != null && result.errno() == null;
+    }
+
+    /**
+     * Orders every repair of this host that is due, all in one generation. Caller holds the matrix lock.
+     *
+     * <p>Only while the newest generation is applied: a repair that has not yet been tried is not ordered again.
+     */
+    void orderDue(LockedHost host) {
+        HostRow row = host.row();
+        if (row.appliedGeneration == null || row.appliedGeneration != row.generation) {
+            return;
+        }
+        if (!repairs(host)) {
+            return;
+        }
+        List<MdevRow> mdevs = new ArrayList<>();
+        for (MdevRow mdev : host.mdevs().values()) {
+            if (mdev.drifted
+                    && mdev.repairDue != null
+                    && !mdev.repairDue.isAfter(host.now())
+                    && mdev.repairTries < TRIES) {
+                mdevs.add(mdev);
+            }
+        }
+        boolean hostDue =
+                row.drifted && row.repairDue != null && !row.repairDue.isAfter(host.now()) && row.repairTries < TRIES;
+        HostMatrix matrix = host.state().matrix();
+        boolean masks = hostDue && row.policy == Policy.REPAIR_ALL && Snapshots.reservationDrifted(matrix);
+        List<Queue> drivers = hostDue ? Snapshots.driftedDrivers(matrix) : List.of();
+        if (hostDue && !masks && drivers.isEmpty()) {
+            // Masks changed by hand are only shown, under this policy.
+            row.repairDue = null;
+        }
+        if (mdevs.isEmpty() && !masks && drivers.isEmpty()) {
+            return;
+        }
+        CommitRow commit = host.nextGeneration("repair");
+        for (MdevRow mdev : mdevs) {
+            mdev.repair++;
+            mdev.repairTries++;
+            mdev.repairDue = host.now().plus(backoff(mdev.repairTries));
+            mdev.commitId = commit.id;
+            mdev.commitGeneration = commit.generation;
+            mdev.commitState = CommitState.PENDING;
+            host.touch(commit, CommitObjectRow.MDEV, mdev.uuid.toString());
+            host.event(
+                    "drift.repair.ordered", mdev.uuid, null, null, Map.of("try", (int) mdev.repairTries), null, null);
+        }
+        if (masks || !drivers.isEmpty()) {
+            row.repairTries++;
+            row.repairDue = host.now().plus(backoff(row.repairTries));
+            if (masks) {
+                host.touch(commit, CommitObjectRow.RESERVATION, "");
+            }
+            drivers.forEach(queue -> host.touch(commit, CommitObjectRow.DRIVER, queue.toString()));
+            host.event("drift.repair.ordered", null, null, null, Map.of("try", (int) row.repairTries), null, null);
+        }
+        host.forget();
+    }
+
+    private static boolean repairs(LockedHost host) {
+        Policy policy = host.row().policy;
+        return policy == Policy.REPAIR || policy == Policy.REPAIR_ALL;
+    }
+
+    private Duration backoff(int tries) {
+        return settings.repairBackoff().multipliedBy(1L << (tries - 1));
+    }
+}
