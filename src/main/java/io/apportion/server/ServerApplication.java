@@ -1,17 +1,12 @@
 package io.apportion.server;
 
+import io.apportion.server.web.TokenAccess;
 import org.springframework.boot.SpringApplication;
-import org.springframework.boot.autoconfigure.SpringBootApplication;
-import org.springframework.boot.webmvc.autoconfigure.error.ErrorMvcAutoConfiguration;
+import org.springframework.context.annotation.Import;
 
-/**
- * The REST service, and nothing of an agent.
- *
- * <p>Spring's error pages are off: what is refused before a controller is answered by {@code web}'s valve, in the same
- * form as every other problem.
- */
-@SpringBootApplication(exclude = ErrorMvcAutoConfiguration.class)
-public class ServerApplication {
+/** The REST service, and nothing of an agent. It always authenticates. */
+@Import({ServerParts.class, TokenAccess.class})
+public final class ServerApplication {
 
     public static void main(String[] args) {
         SpringApplication.run(ServerApplication.class, args);

@@ -13,6 +13,10 @@ public enum Role {
     /** The agent's own API, for its own host only; nothing else. */
     AGENT;
 
+    static Role of(String word) {
+        return valueOf(word.toUpperCase(Locale.ROOT));
+    }
+
     /** Whether this role may do what the other may. */
     public boolean covers(Role other) {
         return this == other || (this != AGENT && other != AGENT && compareTo(other) > 0);

@@ -3,11 +3,11 @@ package io.apportion.server.web;
 import io.apportion.server.identity.Identity;
 import io.apportion.server.identity.Role;
 import io.apportion.server.matrix.Caller;
-import java.security.Principal;
 import org.jspecify.annotations.Nullable;
 import org.springframework.core.MethodParameter;
 import org.springframework.security.authentication.InsufficientAuthenticationException;
 import org.springframework.security.core.Authentication;
+import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.web.bind.support.WebDataBinderFactory;
 import org.springframework.web.context.request.NativeWebRequest;
 import org.springframework.web.context.request.ServletWebRequest;
@@ -28,7 +28,7 @@ final class CallerResolver implements HandlerMethodArgumentResolver {
             @Nullable ModelAndViewContainer container,
             NativeWebRequest request,
             @Nullable WebDataBinderFactory binders) {
-        Identity identity = identity(request.getUserPrincipal());
+        Identity identity = identity(SecurityContextHolder.getContext().getAuthentication());
         return new Caller(
                 identity.actor(),
                 identity.role().covers(Role.ADMIN),
@@ -36,9 +36,8 @@ final class CallerResolver implements HandlerMethodArgumentResolver {
     }
 
     /** Nobody gets this far without an identity; if that is ever wrong, it ends here. */
-    private static Identity identity(@Nullable Principal principal) {
-        if (principal instanceof Authentication authentication
-                && authentication.getPrincipal() instanceof Identity identity) {
+    private static Identity identity(@Nullable Authentication authentication) {
+        if (authentication != null && authentication.getPrincipal() instanceof Identity identity) {
             return identity;
         }
         throw new InsufficientAuthenticationException("The request has no identity.");

@@ -13,7 +13,7 @@ import org.springframework.web.bind.annotation.RestController;
 /** Where a problem's type leads to: what it means and what to do. */
 @Hidden
 @RestController
-final class ProblemsController {
+final class ProblemController {
 
     /** @param errno the kernel's word, where it has one */
     @JsonInclude(JsonInclude.Include.NON_NULL)

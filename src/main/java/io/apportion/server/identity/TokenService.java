@@ -1,0 +1,156 @@
+package io.apportion.server.identity;
+
+import io.apportion.server.store.TokenRow;
+import io.apportion.server.store.Tokens;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.Base64;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.data.domain.Limit;
+import org.springframework.stereotype.Service;
+
+/**
+ * Issues, lists, revokes and recognises tokens.
+ *
+ * <p>A token is 256 random bits, and its SHA-256 is what is stored. bcrypt and its like make guessing slow, which such a
+ * token does not need, and would make every request slow, as each shows its token.
+ */
+@Service
+public class TokenService {
+
+    /** So that people and scanners of leaked secrets know one when they see it. */
+    private static final String PREFIX = "apportion_";
+
+    private static final UUID BEFORE_ALL = new UUID(0, 0);
+
+    private final SecureRandom random = new SecureRandom();
+    private final Tokens tokens;
+    private final Duration remembered;
+    private final InstantSource time;
+
+    /** By hash, those that were good when last looked up. Never holds more than there are tokens. */
+    private final Map<String, Known> known = new ConcurrentHashMap<>();
+
+    private record Known(Token token, Instant readAt) {}
+
+    /** @param secret to be shown once: nobody can find it out again */
+    public record Issued(Token token, String secret) {}
+
+    @Autowired
+    TokenService(Tokens tokens, IdentitySettings settings) {
+        this(tokens, settings.rememberTokens(), InstantSource.system());
+    }
+
+    TokenService(Tokens tokens, Duration remembered, InstantSource time) {
+        this.tokens = tokens;
+        this.remembered = remembered;
+        this.time = time;
+    }
+
+    /**
+     * @param host for agents, and only for them
+     * @param by the actor who issues it
+     * @param dryRun nothing is stored, and the secret is good for nothing
+     */
+    public Issued issue(
+            String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by, boolean dryRun) {
+        Issued issued = draft(name, role, host, expiresAt, by);
+        if (!dryRun) {
+            store(issued);
+        }
+        return issued;
+    }
+
+    /** A token that is good once it is stored. */
+    Issued draft(String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
+        if ((role == Role.AGENT) != (host != null)) {
+            throw new IllegalArgumentException("a host is for agents, and only for them");
+        }
+        byte[] bits = new byte[32];
+        random.nextBytes(bits);
+        String secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(bits);
+        Instant now = time.instant().truncatedTo(ChronoUnit.MICROS);
+        return new Issued(new Token(UUID.randomUUID(), name, role, host, now, by, expiresAt), secret);
+    }
+
+    void store(Issued issued) {
+        Token token = issued.token();
+        TokenRow row = new TokenRow();
+        row.id = token.id();
+        row.hash = hash(issued.secret());
+        row.name = token.name();
+        row.role = token.role().toString();
+        row.host = token.host();
+        row.createdAt = token.createdAt();
+        row.createdBy = token.createdBy();
+        row.expiresAt = token.expiresAt();
+        tokens.save(row);
+    }
+
+    /** @param after by id, only later ones; null: from the first */
+    public List<Token> list(@Nullable UUID after, int limit) {
+        return tokens.findByIdGreaterThanOrderById(after == null ? BEFORE_ALL : after, Limit.of(limit)).stream()
+                .map(TokenService::token)
+                .toList();
+    }
+
+    public Optional<Token> find(UUID id) {
+        return tokens.findById(id).map(TokenService::token);
+    }
+
+    /** It is good for nothing from now on; on other replicas, once they have forgotten it. */
+    public void revoke(UUID id) {
+        tokens.deleteById(id);
+        known.clear();
+    }
+
+    /** Whether some admin can still get in. */
+    boolean hasAdmin() {
+        return tokens.existsValid(Role.ADMIN.toString(), time.instant());
+    }
+
+    /** @return whose token it is; nothing if it is unknown, revoked or expired */
+    public Optional<Identity> identify(String secret) {
+        byte[] hash = hash(secret);
+        String key = HexFormat.of().formatHex(hash);
+        Instant now = time.instant();
+        Known entry = known.get(key);
+        if (entry == null || entry.readAt().plus(remembered).isBefore(now)) {
+            known.remove(key);
+            Optional<Token> found = tokens.findByHash(hash).map(TokenService::token);
+            if (found.isEmpty()) {
+                return Optional.empty();
+            }
+            entry = new Known(found.get(), now);
+            known.put(key, entry);
+        }
+        Token token = entry.token();
+        boolean expired = token.expiresAt() != null && !now.isBefore(token.expiresAt());
+        return expired ? Optional.empty() : Optional.of(token.identity());
+    }
+
+    private static Token token(TokenRow row) {
+        return new Token(row.id, row.name, Role.of(row.role), row.host, row.createdAt, row.createdBy, row.expiresAt);
+    }
+
+    private static byte[] hash(String secret) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(secret.getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException everyJdkHasIt) {
+            throw new IllegalStateException(everyJdkHasIt);
+        }
+    }
+}
