@@ -1,5 +1,6 @@
 package io.apportion.server.store;
 
+import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -15,11 +16,12 @@ public interface Mdevs extends Repository<MdevRow, UUID> {
 
     List<MdevRow> findByHostIdIn(Collection<Long> hostIds);
 
-    /** Hosts with drift whose next repair is due. */
+    /** Hosts with drift whose next repair is due, the one before it having been tried. */
     @Query("""
         select h.name from HostRow h
-        where h.repairDue <= :now
-           or h.id in (select m.hostId from MdevRow m where m.repairDue <= :now)
+        where h.appliedGeneration = h.generation
+          and (h.repairDue <= :now
+               or h.id in (select m.hostId from MdevRow m where m.repairDue <= :now))
         """)
-    List<String> hostsWithRepairDue(java.time.Instant now);
+    List<String> hostsWithRepairDue(Instant now);
 }
