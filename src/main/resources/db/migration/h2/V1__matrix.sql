@@ -13,6 +13,8 @@ create table hosts (
     managed_aqmask      varbinary(32),
     incarnation         uuid          not null,
     generation          bigint        not null,
+    -- How many events of this host there were.
+    events              bigint        not null,
     version             bigint        not null,
     created_at          timestamp(6) with time zone not null,
 
@@ -127,6 +129,9 @@ create table mdevs (
     drifted             boolean       not null,
     impaired            boolean       not null,
     at_next_start_less  boolean       not null,
+    -- Of an attached guest, for the metrics.
+    guest_queues        integer       not null,
+    guest_queues_impaired integer     not null,
 
     seen                boolean       not null,
     seen_apm            varbinary(32),
@@ -168,6 +173,7 @@ create table commits (
     cause               varchar(32)   not null,
     unique (host_id, generation)
 );
+create index commits_by_age on commits (stored_at);
 
 create table commit_objects (
     commit_id           bigint        not null references commits (id) on delete cascade,
@@ -195,6 +201,9 @@ create table events (
     at                  timestamp(6) with time zone not null,
     type                varchar(64)   not null,
     host                varchar(63)   not null,
+    -- The events outlive the host. Its events are counted under its matrix lock: that is the order of its commits.
+    host_id             bigint        not null,
+    ordinal             bigint        not null,
     mdev                uuid,
     guest               varchar(256),
     actor               varchar(256)  not null,
@@ -207,3 +216,10 @@ create table events (
 create index events_unnumbered on events (position, id);
 create index events_by_host on events (host, position);
 create index events_by_mdev on events (mdev, position);
+
+-- One row, locked by whoever gives positions: no position is given twice, and none is given again after all were pruned.
+create table event_positions (
+    newest              bigint        not null,
+    pruned              bigint        not null
+);
+insert into event_positions (newest, pruned) values (0, 0);

@@ -22,6 +22,7 @@ import io.apportion.server.store.ForeignMdevRow;
 import io.apportion.server.store.HostRow;
 import io.apportion.server.store.MdevRow;
 import io.apportion.server.store.QueueDriverRow;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -61,17 +62,19 @@ final class LockedHost {
     private boolean events;
     private @Nullable HostState state;
 
-    private LockedHost(Stores stores, String name, Caller caller, Instant now) {
+    private LockedHost(Stores stores, String name, Caller caller, @Nullable HostRow row, Instant now) {
         this.stores = stores;
         this.name = name;
         this.caller = caller;
+        this.row = row;
         this.now = now;
     }
 
     /** Its first statement takes the lock. Where there is no such host, there is nothing to lock and {@link #row} throws. */
-    static LockedHost lock(Stores stores, String name, Caller caller, Instant now) {
-        LockedHost host = new LockedHost(stores, name, caller, now);
-        host.row = stores.hosts().lockByName(name).orElse(null);
+    static LockedHost lock(Stores stores, String name, Caller caller, Clock clock) {
+        HostRow locked = stores.hosts().lockByName(name).orElse(null);
+        // Read once the lock is held: times of one host follow the order of its changes.
+        LockedHost host = new LockedHost(stores, name, caller, locked, clock.instant());
         if (host.row != null) {
             long id = host.id();
             host.agent = stores.agents().findByHostId(id).orElse(null);
@@ -294,11 +297,15 @@ final class LockedHost {
                     present.repairDue = null;
                 }
             }
-            ApMask impaired = after.impaired(mdev).adapters();
+            int impaired = after.impaired(mdev).count();
             Matrix guest = mdev.guestMatrix();
             present.filtered =
                     !mdev.assigned().isIn(guest) || !mdev.kernelFiltered().isEmpty();
-            present.impaired = !impaired.isEmpty();
+            present.impaired = impaired > 0;
+            present.guestQueues = mdev.guest() == null
+                    ? 0
+                    : guest.adapters().count() * guest.domains().count();
+            present.guestQueuesImpaired = mdev.guest() == null ? 0 : impaired;
             present.atNextStartLess = mdev.guest() != null && !guest.isIn(after.atNextStart(mdev));
             if (before == null || !before.assigned().equals(mdev.assigned())) {
                 changeTerms(
@@ -408,6 +415,8 @@ final class LockedHost {
         event.at = now;
         event.type = type;
         event.host = name;
+        event.hostId = id();
+        event.ordinal = ++row().events;
         event.mdev = mdev;
         event.guest = guest;
         event.actor = caller.actor();

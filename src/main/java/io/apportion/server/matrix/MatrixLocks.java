@@ -103,7 +103,7 @@ class MatrixLocks {
             AtomicReference<@Nullable LockedHost> used = new AtomicReference<>();
             try {
                 T result = transaction.execute(status -> {
-                    LockedHost lockedHost = LockedHost.lock(stores, host, caller, clock.instant());
+                    LockedHost lockedHost = LockedHost.lock(stores, host, caller, clock);
                     locked[0] = true;
                     lockedAt[0] = System.nanoTime();
                     waited.record(lockedAt[0] - asked, TimeUnit.NANOSECONDS);

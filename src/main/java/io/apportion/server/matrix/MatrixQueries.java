@@ -318,9 +318,9 @@ public class MatrixQueries {
             @Nullable String host, @Nullable UUID mdev, @Nullable String type, @Nullable Long after, int limit) {
         return inSnapshot(() -> {
             if (after != null) {
-                long oldest = events.oldestPosition().orElse(1L);
-                if (after + 1 < oldest) {
-                    throw new NotDone.Gone(oldest);
+                long pruned = events.pruned();
+                if (after < pruned) {
+                    throw new NotDone.Gone(pruned + 1);
                 }
             }
             return listEvents(host, mdev, type, after, limit);

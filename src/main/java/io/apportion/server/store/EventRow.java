@@ -26,6 +26,11 @@ public class EventRow {
     public Instant at = Instant.EPOCH;
     public String type = "";
     public String host = "";
+    public long hostId;
+
+    /** Counts the events of a host under its matrix lock: among them, the order of commits. */
+    public long ordinal;
+
     public @Nullable UUID mdev;
     public @Nullable String guest;
     public String actor = "";

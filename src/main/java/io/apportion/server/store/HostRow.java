@@ -49,6 +49,9 @@ public class HostRow {
     public UUID incarnation = UUID.randomUUID();
     public long generation;
 
+    /** How many events of this host there were. */
+    public long events;
+
     /** Of the settings, the reservation and the managed drivers: the host's tag. */
     public long version = 1;
 

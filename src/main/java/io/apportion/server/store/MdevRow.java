@@ -52,6 +52,11 @@ public class MdevRow {
     public boolean impaired;
     public boolean atNextStartLess;
 
+    /** Of an attached guest; 0 while there is none. */
+    public int guestQueues;
+
+    public int guestQueuesImpaired;
+
     /** Whether the newest report shows this mdev on the host; the fields below are what it shows. */
     public boolean seen;
 
