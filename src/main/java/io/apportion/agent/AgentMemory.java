@@ -1,0 +1,53 @@
+package io.apportion.agent;
+
+import io.apportion.wire.DesiredHost;
+import io.apportion.wire.ObservedHost.Applied;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** What the agent of one host knows again after a restart or a reboot. */
+public interface AgentMemory {
+
+    Remembered recall();
+
+    /** When this returns, a later {@link #recall} gives it, also in another process: it is asked before each change. */
+    void remember(Remembered remembered);
+
+    /**
+     * @param bootId the boot in which {@code applied} was applied
+     * @param desired the newest desired state given
+     * @param applied the newest one applied, with its results
+     * @param own the mdevs that Apportion made or adopted on this host, each with the number of the newest repair that
+     *     was carried out for it. All others are foreign
+     */
+    record Remembered(
+            @Nullable String bootId,
+            @Nullable DesiredHost desired,
+            @Nullable Applied applied,
+            Map<UUID, Integer> own) {
+
+        public static final Remembered NOTHING = new Remembered(null, null, null, Map.of());
+
+        public Remembered {
+            own = Map.copyOf(own);
+        }
+    }
+
+    /** Forgets with the object: for simulated hosts, which live no longer than the process. */
+    static AgentMemory ofThisProcess() {
+        AtomicReference<Remembered> remembered = new AtomicReference<>(Remembered.NOTHING);
+        return new AgentMemory() {
+            @Override
+            public Remembered recall() {
+                return remembered.get();
+            }
+
+            @Override
+            public void remember(Remembered newest) {
+                remembered.set(newest);
+            }
+        };
+    }
+}

@@ -1,0 +1,184 @@
+package io.apportion.agent;
+
+import io.apportion.agent.AgentMemory.Remembered;
+import io.apportion.wire.DesiredHost;
+import io.apportion.wire.DesiredHost.DesiredMdev;
+import io.apportion.wire.ObservedHost;
+import io.apportion.wire.ObservedHost.Applied;
+import io.apportion.wire.ObservedHost.Keep;
+import io.apportion.wire.ObservedHost.ObjectResult;
+import io.apportion.wire.ObservedHost.ObservedMdev;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes one host what its desired state says. Knows no clock, no thread and no server; one thread at a time calls it. It
+ * lives no longer than a boot of the host.
+ *
+ * <p>A host that merely differs from what was applied is left as it is: the server sees the difference in the report,
+ * and orders the repair. Only what was refused or had to wait is tried again.
+ */
+public final class Reconciler {
+
+    private final HostKernel kernel;
+    private final AgentMemory memory;
+    private final Keep keep;
+    private final String bootId;
+    private Remembered remembered;
+
+    /** Mdevs made under the present generation. */
+    private final Set<UUID> created = new HashSet<>();
+
+    private Set<ObjectKey> unfinished;
+
+    /** @param keep what the host's administrator never lets Apportion free, bind or assign */
+    public Reconciler(HostKernel kernel, AgentMemory memory, Keep keep) {
+        this.kernel = kernel;
+        this.memory = memory;
+        this.keep = keep;
+        this.bootId = kernel.bootId();
+        Remembered last = memory.recall();
+        boolean sameBoot = bootId.equals(last.bootId());
+        remembered = new Remembered(bootId, last.desired(), sameBoot ? last.applied() : null, last.own());
+        unfinished = unfinishedSince(remembered);
+    }
+
+    /** Everything as it is now, with what only the agent knows. */
+    public ObservedHost observe() {
+        ObservedHost read = kernel.read();
+        List<ObservedMdev> mdevs = read.mdevs() == null
+                ? null
+                : read.mdevs().stream()
+                        .map(mdev -> new ObservedMdev(
+                                mdev.uuid(),
+                                remembered.own().containsKey(mdev.uuid()),
+                                mdev.assigned(),
+                                mdev.guestMatrix(),
+                                mdev.guest()))
+                        .toList();
+        return new ObservedHost(
+                read.kernelRelease(),
+                read.features(),
+                read.maxAdapter(),
+                read.maxDomain(),
+                read.hostConfiguration(),
+                read.masks(),
+                keep,
+                read.adapters(),
+                mdevs,
+                remembered.applied());
+    }
+
+    /**
+     * After a start: makes the host as remembered where that is not done yet, after a reboot above all. The server need
+     * not be there.
+     */
+    public void resume() {
+        DesiredHost desired = remembered.desired();
+        if (desired != null && !isApplied(desired)) {
+            pass(desired, any -> true, List.of());
+        }
+    }
+
+    /**
+     * Applies a desired state that is newer than the last one given, or of another incarnation; all others change
+     * nothing. Before the first of an incarnation the caller has reported.
+     *
+     * @return the newest state applied; null before the first
+     */
+    public @Nullable Applied apply(DesiredHost desired) {
+        DesiredHost last = remembered.desired();
+        if (last != null
+                && last.incarnation().equals(desired.incarnation())
+                && (desired.generation() < last.generation()
+                        || (desired.generation() == last.generation() && isApplied(last)))) {
+            return remembered.applied();
+        }
+        created.clear();
+        Map<UUID, Integer> own = new TreeMap<>(remembered.own());
+        desired.mdevs().forEach(mdev -> own.putIfAbsent(mdev.uuid(), 0));
+        // Before the first write, so that whatever a crash leaves behind is known to be ours.
+        remember(new Remembered(bootId, desired, remembered.applied(), own));
+        pass(desired, any -> true, List.of());
+        return remembered.applied();
+    }
+
+    /** Whether an object of the last state given was refused, left alone, or waits for a guest to let go. */
+    public boolean isUnfinished() {
+        DesiredHost desired = remembered.desired();
+        return desired != null && !desired.paused() && !unfinished.isEmpty();
+    }
+
+    /** Tries again what is unfinished, and nothing else. */
+    public void retry() {
+        DesiredHost desired = remembered.desired();
+        Applied applied = remembered.applied();
+        if (desired != null && isUnfinished()) {
+            pass(desired, unfinished::contains, applied != null && isApplied(desired) ? applied.results() : List.of());
+        }
+    }
+
+    /** Of the last state given; null before the first. */
+    @Nullable
+    UUID incarnation() {
+        DesiredHost desired = remembered.desired();
+        return desired == null ? null : desired.incarnation();
+    }
+
+    private void pass(DesiredHost desired, Predicate<ObjectKey> concerned, List<ObjectResult> earlier) {
+        if (desired.paused()) {
+            return;
+        }
+        Map<UUID, Integer> own = new TreeMap<>(remembered.own());
+        Pass pass = new Pass(kernel, keep, desired, concerned, earlier, own, created);
+        pass.run();
+        unfinished = pass.unfinished();
+        remember(new Remembered(
+                bootId, desired, new Applied(desired.incarnation(), desired.generation(), pass.results()), own));
+    }
+
+    private boolean isApplied(DesiredHost desired) {
+        Applied applied = remembered.applied();
+        return applied != null
+                && applied.incarnation().equals(desired.incarnation())
+                && applied.generation() == desired.generation();
+    }
+
+    private void remember(Remembered now) {
+        if (!now.equals(remembered)) {
+            memory.remember(now);
+            remembered = now;
+        }
+    }
+
+    /** What a pass would have left unfinished, as far as its results tell. */
+    private static Set<ObjectKey> unfinishedSince(Remembered remembered) {
+        DesiredHost desired = remembered.desired();
+        Applied applied = remembered.applied();
+        if (desired == null || applied == null) {
+            return Set.of();
+        }
+        Set<ObjectKey> done = applied.results().stream()
+                .filter(result -> result.errno() == null)
+                .map(ObjectKey::of)
+                .collect(Collectors.toSet());
+        desired.mdevs().stream()
+                .filter(DesiredMdev::removing)
+                .forEach(mdev -> done.remove(ObjectKey.mdev(mdev.uuid())));
+        Set<ObjectKey> unfinished = new HashSet<>();
+        if (desired.reservation() != null) {
+            unfinished.add(ObjectKey.RESERVATION);
+        }
+        desired.drivers().forEach(driver -> unfinished.add(ObjectKey.driver(driver)));
+        remembered.own().keySet().forEach(uuid -> unfinished.add(ObjectKey.mdev(uuid)));
+        unfinished.removeAll(done);
+        return unfinished;
+    }
+}
