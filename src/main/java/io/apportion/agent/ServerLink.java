@@ -1,0 +1,124 @@
+package io.apportion.agent;
+
+import io.apportion.wire.Report;
+import io.apportion.wire.Report.Answer;
+import io.apportion.wire.Report.Heartbeat;
+import io.apportion.wire.Report.HeartbeatAnswer;
+import io.apportion.wire.Report.Hello;
+import io.apportion.wire.Report.Session;
+import io.apportion.wire.WireFormat;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpClient.Redirect;
+import java.net.http.HttpClient.Version;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/** The agent's end of the protocol: each call is one request. Any failure to get the answer is an IOException. */
+final class ServerLink implements AutoCloseable {
+
+    private final AgentSettings settings;
+    private final String path;
+    private final ExecutorService threads;
+    private final HttpClient client;
+
+    ServerLink(AgentSettings settings) {
+        this.settings = settings;
+        String server = settings.server().toString();
+        this.path = (server.endsWith("/") ? server.substring(0, server.length() - 1) : server)
+                + "/agent/v1/hosts/"
+                + URLEncoder.encode(settings.host(), StandardCharsets.UTF_8).replace("+", "%20");
+        this.threads = Executors.newThreadPerTaskExecutor(Thread.ofVirtual()
+                .name("agent-" + settings.host() + "-http-", 0)
+                .factory());
+        this.client = HttpClient.newBuilder()
+                .version(Version.HTTP_1_1)
+                .followRedirects(Redirect.NEVER) // the token is for this server alone
+                .connectTimeout(settings.timings().silence())
+                .executor(threads)
+                .build();
+    }
+
+    Session open(Hello hello) throws IOException, InterruptedException {
+        return send("POST", "/session", hello, Session.class);
+    }
+
+    Answer report(Report report) throws IOException, InterruptedException {
+        return send("PUT", "/observed", report, Answer.class);
+    }
+
+    HeartbeatAnswer beat(Heartbeat heartbeat) throws IOException, InterruptedException {
+        return send("POST", "/heartbeat", heartbeat, HeartbeatAnswer.class);
+    }
+
+    /** Dials; what comes, an error too, is got from the stream. */
+    DesiredStream desired(long session) {
+        HttpRequest request = request("/desired?session=" + session)
+                .header("Accept", "text/event-stream")
+                .header("Cache-Control", "no-store")
+                .GET()
+                .build();
+        DesiredStream stream = new DesiredStream(settings.timings().silence());
+        stream.dialled(client.sendAsync(request, stream));
+        return stream;
+    }
+
+    private <T> T send(String method, String resource, Object body, Class<T> answer)
+            throws IOException, InterruptedException {
+        try {
+            HttpRequest request = request(resource)
+                    .timeout(settings.timings().silence())
+                    .header("Accept", "application/json, application/problem+json")
+                    .header("Content-Type", "application/json")
+                    .method(method, BodyPublishers.ofByteArray(WireFormat.MAPPER.writeValueAsBytes(body)))
+                    .build();
+            HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+            if (response.statusCode() != 200) {
+                throw new ServerRefusal(response.statusCode(), reason(response.body()));
+            }
+            T read = WireFormat.MAPPER.readValue(response.body(), answer);
+            if (read == null) {
+                throw new IOException("the server answers with nothing");
+            }
+            return read;
+        } catch (JacksonException malformed) {
+            throw new IOException("the server's answer is not understood", malformed);
+        }
+    }
+
+    private HttpRequest.Builder request(String resource) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(path + resource));
+        if (settings.token() != null) {
+            request.header("Authorization", "Bearer " + settings.token());
+        }
+        return request;
+    }
+
+    /** What a problem says of itself, in one line. */
+    static String reason(String problem) {
+        try {
+            JsonNode node = WireFormat.MAPPER.readTree(problem);
+            String detail = node.path("detail").asString(node.path("title").asString(""));
+            String remedy = node.path("remedy").asString("");
+            return (detail + " " + remedy).strip();
+        } catch (JacksonException noProblem) {
+            return "";
+        }
+    }
+
+    /** Also ends what is under way. */
+    @Override
+    public void close() {
+        client.shutdownNow();
+        threads.shutdownNow();
+    }
+}
