@@ -207,7 +207,7 @@ public final class HostMatrix {
     }
 
     /** The domains whose queues of that adapter may not be assigned: reserved by masks, override mode or keep list. */
-    ApMask reservedDomains(int adapter) {
+    public ApMask reservedDomains(int adapter) {
         Inventory.Keep keep = inventory.keep();
         if (keep.adapters().has(adapter)) {
             return ApMask.ALL;

@@ -327,6 +327,11 @@ public class MatrixQueries {
         });
     }
 
+    /** The position of the newest event, pruned or not; 0: there was none. */
+    public long newestEvent() {
+        return Objects.requireNonNull(look.execute(status -> events.newest()));
+    }
+
     private List<EventRecord> listEvents(
             @Nullable String host, @Nullable UUID mdev, @Nullable String type, @Nullable Long after, int limit) {
         StringBuilder jpql = new StringBuilder("select e from EventRow e where e.position > :after");
