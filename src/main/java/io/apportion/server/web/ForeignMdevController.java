@@ -1,0 +1,81 @@
+package io.apportion.server.web;
+
+import io.apportion.ap.Inventory.ForeignMdev;
+import io.apportion.server.matrix.HostState;
+import io.apportion.server.matrix.MatrixQueries;
+import io.apportion.server.matrix.MatrixService;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletResponse;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RequestParam;
+import org.springframework.web.bind.annotation.RestController;
+
+/** The mdevs of a host that Apportion did not make: listed and never touched, until somebody adopts one. */
+@RestController
+@RequestMapping(path = "/api/v1/hosts/{host}/foreign-mdevs", produces = MediaType.APPLICATION_JSON_VALUE)
+@Tag(name = "Foreign mdevs")
+final class ForeignMdevController {
+
+    private final MatrixService matrix;
+    private final MatrixQueries queries;
+    private final ChangeAnswers answers;
+
+    ForeignMdevController(MatrixService matrix, MatrixQueries queries, ChangeAnswers answers) {
+        this.matrix = matrix;
+        this.queries = queries;
+        this.answers = answers;
+    }
+
+    @GetMapping
+    @Operation(
+            operationId = "listForeignMdevs",
+            summary = "Lists the mdevs of a host that Apportion did not make, by UUID",
+            description = "Their queues count as in use.")
+    PageView<ForeignMdevView> list(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
+            @RequestParam(required = false) @Nullable String cursor,
+            HttpServletResponse response) {
+        UUID after = Cursor.MDEVS.after(cursor);
+        HostState state = queries.host(host);
+        EntityTag.set(response, state);
+        List<Map.Entry<UUID, ForeignMdev>> found = state.matrix().inventory().foreign().entrySet().stream()
+                .filter(entry -> after == null || text(entry).compareTo(after.toString()) > 0)
+                .sorted(Comparator.comparing(ForeignMdevController::text))
+                .limit(limit + 1L)
+                .toList();
+        return Cursor.MDEVS.page(
+                found, limit, Map.Entry::getKey, entry -> ForeignMdevView.of(entry.getKey(), host, entry.getValue()));
+    }
+
+    private static String text(Map.Entry<UUID, ForeignMdev> entry) {
+        return entry.getKey().toString();
+    }
+
+    @PostMapping("/{uuid}/adopt")
+    @Operation(
+            operationId = "adoptForeignMdev",
+            summary = "Adopts an mdev that Apportion did not make, as it is",
+            description = "Nothing changes on the host. It is one of Apportion's from then on.")
+    ResponseEntity<MdevView> adopt(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @PathVariable UUID uuid,
+            @RequestParam(defaultValue = "false") boolean dryRun,
+            Conditions conditions) {
+        return answers.mdev(matrix.adopt(host, uuid, conditions.mode(dryRun)), conditions, dryRun);
+    }
+}
