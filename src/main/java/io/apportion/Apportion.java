@@ -1,5 +1,7 @@
 package io.apportion;
 
+import io.apportion.demo.DemoApplication;
+import io.apportion.server.RestoreMark;
 import io.apportion.server.ServerApplication;
 import java.util.Arrays;
 
@@ -11,7 +13,7 @@ public final class Apportion {
 
           server        keep the hosts' matrices and serve the API
           agent         carry out the server's matrix on this host
-          demo          a server and simulated hosts in one process
+          demo          a server and simulated hosts in one process (also without a role)
           token         issue a token for a person or an agent
           restore-mark  tell the hosts that the database was restored from a backup
         """;
@@ -19,8 +21,13 @@ public final class Apportion {
     private Apportion() {}
 
     public static void main(String[] args) {
-        switch (args.length == 0 ? "" : args[0]) {
-            case "server" -> ServerApplication.main(Arrays.copyOfRange(args, 1, args.length));
+        boolean bare = args.length == 0 || args[0].startsWith("--");
+        String role = bare ? "demo" : args[0];
+        String[] options = bare ? args : Arrays.copyOfRange(args, 1, args.length);
+        switch (role) {
+            case "server" -> ServerApplication.main(options);
+            case "demo" -> DemoApplication.main(options);
+            case "restore-mark" -> RestoreMark.main(options);
             default -> {
                 System.err.print(USAGE);
                 System.exit(2);

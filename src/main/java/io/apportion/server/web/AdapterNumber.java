@@ -9,14 +9,14 @@ import java.util.List;
  *
  * @param value 0..255
  */
-record AdapterNumber(int value) {
+public record AdapterNumber(int value) {
 
-    AdapterNumber {
+    public AdapterNumber {
         NumberForms.requireByte(value);
     }
 
     /** @throws NumberException if the text is no number, ambiguous or above 255 */
-    static AdapterNumber parse(String text) {
+    public static AdapterNumber parse(String text) {
         return new AdapterNumber(NumberForms.parse(text));
     }
 

@@ -9,14 +9,14 @@ import java.util.List;
  *
  * @param value 0..255
  */
-record DomainNumber(int value) {
+public record DomainNumber(int value) {
 
-    DomainNumber {
+    public DomainNumber {
         NumberForms.requireByte(value);
     }
 
     /** @throws NumberException if the text is no number, ambiguous or above 255 */
-    static DomainNumber parse(String text) {
+    public static DomainNumber parse(String text) {
         return new DomainNumber(NumberForms.parse(text));
     }
 
