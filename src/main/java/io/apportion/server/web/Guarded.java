@@ -48,7 +48,7 @@ class Guarded {
     }
 
     /** No session, no cookie, and so nothing for a forged request to ride on. */
-    static SecurityFilterChain chain(HttpSecurity http, FilterProblems problems) {
+    static SecurityFilterChain chain(HttpSecurity http, FilterProblems problems, AccessRules rules) {
         return http.csrf(AbstractHttpConfigurer::disable)
                 .sessionManagement(session -> session.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)
@@ -60,7 +60,7 @@ class Guarded {
                         .dispatcherTypeMatchers(DispatcherType.ASYNC)
                         .permitAll()
                         .anyRequest()
-                        .access(new AccessRules()))
+                        .access(rules))
                 .build();
     }
 }

@@ -42,7 +42,7 @@ public class OpenAccess extends Guarded {
                 .principal(new Identity("demo", Role.ADMIN, null))
                 .authorities(AuthorityUtils.createAuthorityList("demo")));
         http.addFilterBefore(new LoopbackOnly(), AnonymousAuthenticationFilter.class);
-        return chain(http, problems);
+        return chain(http, problems, new AccessRules(true));
     }
 
     /** Last of all customizers: whatever address is configured, it is not this application's. */

@@ -35,7 +35,7 @@ public class TokenAccess extends Guarded {
     @Bean
     SecurityFilterChain access(HttpSecurity http, FilterProblems problems, TokenService tokens) {
         http.addFilterBefore(new BearerTokens(tokens), AuthorizationFilter.class);
-        return chain(http, problems);
+        return chain(http, problems, new AccessRules(false));
     }
 
     /** Finds out whose token a request shows. One that shows none goes on without an identity. */
