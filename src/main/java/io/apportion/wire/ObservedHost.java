@@ -30,6 +30,10 @@ public record ObservedHost(
         @Nullable List<ObservedMdev> mdevs,
         @Nullable Applied applied) {
 
+    public ObservedHost {
+        kernelRelease = Texts.words(kernelRelease, 256);
+    }
+
     /**
      * @param guestMatrix the mdevs have {@code guest_matrix}: the kernel plugs and unplugs under a running guest
      * @param apConfig the mdevs have {@code ap_config}: three masks in one write, all or nothing
@@ -68,7 +72,17 @@ public record ObservedHost(
             ApMask bound,
             ApMask defaultDriver,
             ApMask overridden,
-            ApMask impaired) {}
+            ApMask impaired) {
+
+        public ObservedAdapter {
+            if (adapter < 0 || adapter >= ApMask.BITS) {
+                throw new IllegalArgumentException("expected an adapter 0..255: " + adapter);
+            }
+            type = Texts.wordsOrNull(type, 64);
+            mode = Texts.wordsOrNull(mode, 64);
+            serial = Texts.wordsOrNull(serial, 64);
+        }
+    }
 
     /**
      * @param own made or adopted by Apportion
@@ -90,6 +104,11 @@ public record ObservedHost(
     public record ObservedGuest(
             @Nullable String identity, @Nullable String name) {
         public static final ObservedGuest NONE = new ObservedGuest(null, null);
+
+        public ObservedGuest {
+            Texts.nameOrNull(identity, 256);
+            name = Texts.wordsOrNull(name, 256);
+        }
     }
 
     /**
@@ -108,5 +127,13 @@ public record ObservedHost(
             String kind,
             String id,
             @Nullable String errno,
-            @Nullable String words) {}
+            @Nullable String words) {
+
+        public ObjectResult {
+            Texts.name(kind, 16);
+            Texts.name(id, 36);
+            Texts.nameOrNull(errno, 32);
+            words = Texts.wordsOrNull(words, 4096);
+        }
+    }
 }

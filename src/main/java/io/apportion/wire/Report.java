@@ -11,6 +11,12 @@ package io.apportion.wire;
 public record Report(
         String instance, String bootId, long session, long sequence, String digest, ObservedHost observed) {
 
+    public Report {
+        Texts.name(instance, 64);
+        Texts.name(bootId, 64);
+        Texts.name(digest, 64);
+    }
+
     /**
      * @param taken false: not newer than the last one, nothing was changed
      * @param session the host's present session; when greater than the sender's, another instance has taken over and
@@ -19,12 +25,23 @@ public record Report(
     public record Answer(boolean taken, long session) {}
 
     /** What an agent says once when it dials: the server answers with the session's number. */
-    public record Hello(String instance, String bootId, String machineId) {}
+    public record Hello(String instance, String bootId, String machineId) {
+        public Hello {
+            Texts.name(instance, 64);
+            Texts.name(bootId, 64);
+            Texts.name(machineId, 256);
+        }
+    }
 
     public record Session(long session) {}
 
     /** Sent every 10 s in place of a report whose digest did not change. */
-    public record Heartbeat(String instance, long session, String digest) {}
+    public record Heartbeat(String instance, long session, String digest) {
+        public Heartbeat {
+            Texts.name(instance, 64);
+            Texts.name(digest, 64);
+        }
+    }
 
     /** @param whole the server's last report has another digest: send the whole one */
     public record HeartbeatAnswer(boolean whole, long session) {}

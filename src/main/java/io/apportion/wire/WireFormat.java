@@ -1,11 +1,14 @@
 package io.apportion.wire;
 
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Queue;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.JsonParser;
 import tools.jackson.databind.DeserializationContext;
@@ -13,13 +16,21 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.SerializationContext;
 import tools.jackson.databind.ValueDeserializer;
 import tools.jackson.databind.ValueSerializer;
+import tools.jackson.databind.cfg.MapperConfig;
+import tools.jackson.databind.introspect.Annotated;
+import tools.jackson.databind.introspect.AnnotatedMember;
+import tools.jackson.databind.introspect.AnnotatedParameter;
+import tools.jackson.databind.introspect.AnnotationIntrospectorPair;
+import tools.jackson.databind.introspect.JacksonAnnotationIntrospector;
+import tools.jackson.databind.introspect.NopAnnotationIntrospector;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.module.SimpleModule;
 
 /**
  * The JSON that server and agent send each other: masks as {@code 0x} and 64 hex digits, queues as {@code 04.0047}.
  *
- * <p>Unknown fields are ignored, so that an agent and a server one release apart understand each other.
+ * <p>Unknown fields are ignored, and only those marked nullable may be missing: a field that is added later is nullable, so
+ * that an agent and a server one release apart understand each other.
  */
 public final class WireFormat {
 
@@ -52,6 +63,8 @@ public final class WireFormat {
 
     public static final JsonMapper MAPPER = JsonMapper.builder()
             .addModule(MODULE)
+            .annotationIntrospector(
+                    AnnotationIntrospectorPair.pair(new JacksonAnnotationIntrospector(), new NullMarked()))
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
 
@@ -65,6 +78,39 @@ public final class WireFormat {
                     .formatHex(sha.digest(MAPPER.writeValueAsString(observed).getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException everyJdkHasIt) {
             throw new IllegalStateException(everyJdkHasIt);
+        }
+    }
+
+    /** Holds JSON to what the records' own types say: only what is nullable may be null or missing. */
+    private static final class NullMarked extends NopAnnotationIntrospector {
+
+        @Override
+        public @Nullable Boolean hasRequiredMarker(MapperConfig<?> config, AnnotatedMember member) {
+            return isComponent(member) ? !isNullable(member) : null;
+        }
+
+        @Override
+        public JsonSetter.Value findSetterInfo(MapperConfig<?> config, Annotated member) {
+            if (!isComponent(member)) {
+                return JsonSetter.Value.empty();
+            }
+            return isNullable(member)
+                    ? JsonSetter.Value.forContentNulls(Nulls.FAIL)
+                    : JsonSetter.Value.forValueNulls(Nulls.FAIL, Nulls.FAIL);
+        }
+
+        private static boolean isComponent(Annotated member) {
+            return member instanceof AnnotatedParameter parameter
+                    && parameter.getDeclaringClass().isRecord();
+        }
+
+        private static boolean isNullable(Annotated component) {
+            AnnotatedParameter parameter = (AnnotatedParameter) component;
+            return parameter
+                    .getOwner()
+                    .getNativeParameters()[parameter.getIndex()]
+                    .getAnnotatedType()
+                    .isAnnotationPresent(Nullable.class);
         }
     }
 
