@@ -42,7 +42,6 @@ final class HostKeeper {
                         settings.timings().settle());
             } catch (RuntimeException failure) {
                 LOG.error("{}: the host could not be read or changed; trying again", settings.host(), failure);
-                resumed = false;
                 board.pause(backoff.next());
             }
         }
