@@ -218,11 +218,15 @@ public class ReportService {
         }
     }
 
-    /** An own mdev of the host that is no longer known here is on its way out, and nobody's. */
+    /**
+     * An own mdev that is no longer known here is on its way out. While a guest holds it, it counts as foreign: its queues
+     * are in use, and it can be adopted back.
+     */
     private static void copyForeign(List<ObservedMdev> mdevs, LockedHost host) {
         Set<UUID> there = new HashSet<>();
         for (ObservedMdev mdev : mdevs) {
-            if (mdev.own() || host.hasMdev(mdev.uuid())) {
+            boolean leaving = mdev.own() && (mdev.guest() == null || guest(mdev.guest()) == null);
+            if (leaving || host.hasMdev(mdev.uuid())) {
                 continue;
             }
             there.add(mdev.uuid());
