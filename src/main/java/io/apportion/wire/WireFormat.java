@@ -1,7 +1,9 @@
 package io.apportion.wire;
 
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
+import com.fasterxml.jackson.annotation.PropertyAccessor;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Queue;
 import java.nio.charset.StandardCharsets;
@@ -65,6 +67,9 @@ public final class WireFormat {
             .addModule(MODULE)
             .annotationIntrospector(
                     AnnotationIntrospectorPair.pair(new JacksonAnnotationIntrospector(), new NullMarked()))
+            // What a record is asked for beside its components is no part of it.
+            .changeDefaultVisibility(
+                    visible -> visible.withVisibility(PropertyAccessor.IS_GETTER, JsonAutoDetect.Visibility.NONE))
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
 
