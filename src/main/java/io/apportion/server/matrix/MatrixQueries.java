@@ -97,6 +97,17 @@ public class MatrixQueries {
                 .orElse(null));
     }
 
+    /** Of those of these hosts that there are, in one statement. */
+    public List<HostNumbers> numbers(Collection<String> hosts) {
+        return Objects.requireNonNull(look.execute(status -> stores.jdbc()
+                .query(
+                        "select name, incarnation, generation, session from hosts where name = any (?)",
+                        statement -> statement.setArray(
+                                1, statement.getConnection().createArrayOf("varchar", hosts.toArray())),
+                        (row, index) -> new HostNumbers(
+                                row.getString(1), row.getObject(2, UUID.class), row.getLong(3), row.getLong(4)))));
+    }
+
     /** What a host would be at its creation. */
     HostState unborn(String name) {
         HostRow row = new HostRow();

@@ -1,0 +1,152 @@
+package io.apportion.server.push;
+
+import io.apportion.server.matrix.DesiredStates;
+import io.apportion.server.matrix.HostNumbers;
+import io.apportion.server.matrix.MatrixChanged;
+import io.apportion.server.matrix.MatrixQueries;
+import io.apportion.server.matrix.NotDone;
+import io.apportion.wire.DesiredHost;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.context.SmartLifecycle;
+import org.springframework.context.event.EventListener;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
+import org.springframework.stereotype.Component;
+
+/**
+ * The streams to all agents that are connected to this replica, at most one for each host.
+ *
+ * <p>A stream is woken and then reads for itself, so a writer never waits for one, however slow its agent is. What wakes
+ * it may be lost; what it has not sent is found each second by one statement for all.
+ */
+@Component
+final class DesiredStreams implements SmartLifecycle {
+
+    private static final Logger LOG = LoggerFactory.getLogger(DesiredStreams.class);
+
+    private final MatrixQueries queries;
+    private final PushSettings settings;
+    private final Map<String, DesiredStream> streams = new ConcurrentHashMap<>();
+
+    /** When a thousand hosts change at once, their streams must leave connections to everybody else. */
+    private final Semaphore readers = new Semaphore(4, true);
+
+    private volatile boolean running;
+
+    DesiredStreams(MatrixQueries queries, PushSettings settings) {
+        this.queries = queries;
+        this.settings = settings;
+    }
+
+    /**
+     * @throws NotDone.NotFound if there is no such host
+     * @throws NotDone.Stale if that is not the host's present session
+     */
+    DesiredHost desired(String host, long session) {
+        check(host, session);
+        return read(host);
+    }
+
+    /**
+     * Sends the present desired state, and each newer one, until the agent has gone or another of its streams replaces
+     * this one.
+     *
+     * @throws NotDone.NotFound if there is no such host
+     * @throws NotDone.Stale if that is not the host's present session
+     */
+    void serve(String host, long session, HttpServletResponse response) throws IOException {
+        check(host, session);
+        response.setContentType(MediaType.TEXT_EVENT_STREAM_VALUE);
+        response.setCharacterEncoding(StandardCharsets.UTF_8);
+        response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
+        response.setHeader("X-Accel-Buffering", "no");
+        DesiredStream stream = new DesiredStream(session, () -> read(host));
+        DesiredStream replaced = streams.put(host, stream);
+        if (replaced != null) {
+            replaced.close();
+        }
+        try {
+            if (running) {
+                stream.run(response.getOutputStream(), settings);
+            }
+        } catch (NotDone.NotFound deleted) {
+            LOG.info("{}: its stream ends, as there is no such host any more", host);
+        } catch (IOException gone) {
+            LOG.debug("{}: its agent has gone", host, gone);
+        } finally {
+            streams.remove(host, stream);
+        }
+    }
+
+    private void check(String host, long session) {
+        HostNumbers numbers = queries.numbers(List.of(host)).stream()
+                .findFirst()
+                .orElseThrow(() -> new NotDone.NotFound("host " + host));
+        if (numbers.session() != session) {
+            throw new NotDone.Stale(
+                    "The session of host " + host + " is " + numbers.session() + ", and not " + session + ".");
+        }
+    }
+
+    private DesiredHost read(String host) {
+        readers.acquireUninterruptibly();
+        try {
+            return DesiredStates.of(queries.host(host));
+        } finally {
+            readers.release();
+        }
+    }
+
+    @EventListener
+    void changed(MatrixChanged changed) {
+        DesiredStream stream = changed.newGeneration() ? streams.get(changed.host()) : null;
+        if (stream != null) {
+            stream.wake();
+        }
+    }
+
+    /** Wakes streams that have not sent the newest state, and ends those whose host or session is no more. */
+    void catchUp() {
+        Map<String, DesiredStream> present = Map.copyOf(streams);
+        if (present.isEmpty()) {
+            return;
+        }
+        Map<String, HostNumbers> newest = queries.numbers(present.keySet()).stream()
+                .collect(Collectors.toMap(HostNumbers::host, Function.identity()));
+        present.forEach((host, stream) -> {
+            HostNumbers numbers = newest.get(host);
+            if (numbers == null || numbers.session() != stream.session()) {
+                stream.close();
+            } else if (stream.isBehind(numbers)) {
+                stream.wake();
+            }
+        });
+    }
+
+    @Override
+    public void start() {
+        running = true;
+    }
+
+    /** Before the web server stops, which would wait for the streams to end. */
+    @Override
+    public void stop() {
+        running = false;
+        streams.values().forEach(DesiredStream::close);
+    }
+
+    @Override
+    public boolean isRunning() {
+        return running;
+    }
+}

@@ -1,0 +1,23 @@
+package io.apportion.server.push;
+
+import java.time.Duration;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * @param keepAlive a stream on which nothing was sent for so long carries a comment; an agent gives up after three times
+ *     as long
+ * @param lookEvery how often the newest generations of all connected hosts are read, should a wake-up be lost
+ * @param heardEvery how often it is stored which agents were heard
+ * @param longestStream a stream is ended after so long, and its agent dials again: with a token that may have been revoked
+ * @param largestBody of a request of an agent. A report of 256 cards with 256 queues each has about 200 KB, and about 700
+ *     bytes more for each mdev
+ */
+@ConfigurationProperties("apportion.push")
+record PushSettings(
+        @DefaultValue("10s") Duration keepAlive,
+        @DefaultValue("1s") Duration lookEvery,
+        @DefaultValue("10s") Duration heardEvery,
+        @DefaultValue("1h") Duration longestStream,
+        @DefaultValue("16MB") DataSize largestBody) {}
