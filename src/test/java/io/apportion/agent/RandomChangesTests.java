@@ -203,7 +203,7 @@ class RandomChangesTests {
                 }
             } catch (KernelRefusal refusal) {
                 if (!wide) { // with masks, drivers and foreign mdevs the kernel may well refuse what somebody does by
-                             // hand
+                    // hand
                     throw new AssertionError(seed, refusal);
                 }
             }
