@@ -33,14 +33,19 @@ final class AgentController {
 
     @PostMapping("/session")
     Report.Session open(@PathVariable String host, @RequestBody Report.Hello hello, Caller caller) {
-        return reports.open(host, hello, caller);
+        return reports.open(host, hello, agentOf(host, caller));
     }
 
     @PutMapping("/observed")
     Report.Answer take(@PathVariable String host, @RequestBody Report report, Caller caller) {
-        Report.Answer answer = reports.take(host, report, caller);
+        Report.Answer answer = reports.take(host, report, agentOf(host, caller));
         presence.heard(host, report.session(), answer.session());
         return answer;
+    }
+
+    /** Whatever its token is called, in events it is the host's agent. */
+    private static Caller agentOf(String host, Caller caller) {
+        return new Caller("agent:" + host, false, caller.requestId());
     }
 
     @PostMapping("/heartbeat")
