@@ -29,6 +29,9 @@ final class Reporter {
     private final Complaint complaint;
     private final Hello hello;
 
+    private long lastSession;
+
+    /** Of the last report in that session. */
     private long sequence;
 
     /** {@link Look#since} of what the server knows, and its digest. */
@@ -67,8 +70,12 @@ final class Reporter {
 
     private void tell(Look look) throws IOException, InterruptedException {
         if (board.session() == 0) {
-            board.sessionOpened(link.open(hello).session(), look);
-            sequence = 0;
+            long opened = link.open(hello).session();
+            if (opened != lastSession) { // the server may know this instance, and answer as before
+                lastSession = opened;
+                sequence = 0;
+            }
+            board.sessionOpened(opened, look);
         }
         String digest = digestTold != null && look.since() == told ? digestTold : WireFormat.digest(look.host());
         if (digest.equals(digestTold) && !board.isWholeWanted()) {
@@ -82,7 +89,7 @@ final class Reporter {
         long session = board.session();
         Answer answer =
                 link.report(new Report(hello.instance(), hello.bootId(), session, ++sequence, digest, look.host()));
-        if (!answer.taken() || answer.session() > session) {
+        if (!answer.taken() || answer.session() != session) {
             loseSession();
         }
         told = look.since();
@@ -93,7 +100,7 @@ final class Reporter {
     private void beat(Look look, String digest) throws IOException, InterruptedException {
         long session = board.session();
         HeartbeatAnswer answer = link.beat(new Heartbeat(hello.instance(), session, digest));
-        if (answer.session() > session) {
+        if (answer.session() != session) {
             loseSession();
         }
         told = look.since();
@@ -107,6 +114,7 @@ final class Reporter {
 
     private void loseSession() throws IOException {
         board.sessionLost();
-        throw new IOException("another agent of this host has dialled the server; opening a new session");
+        // Another agent of this host has dialled, or the database was restored from before this session.
+        throw new IOException("the server knows another session; opening a new one");
     }
 }

@@ -142,7 +142,7 @@ class AgentTests {
         timings = new Timings(SOON, NEVER, NEVER, SOON, SOON, SOON, NEVER);
         start();
         await().until(() -> server.dials.contains("session=1"));
-        server.session.incrementAndGet();
+        server.takeOver("another");
         await().until(() -> server.dials.contains("session=3"));
         await().until(() -> server.reports.getLast().session() == 3);
         assertThat(server.reports.getLast().sequence()).isEqualTo(1);
@@ -154,6 +154,19 @@ class AgentTests {
 
         server.push(desired(1, "04"));
         await().until(() -> appliedGeneration() == 1);
+    }
+
+    @Test
+    void goesOnCountingWhenTheServerKnowsItsSession() {
+        start();
+        await().until(() -> server.reports.size() == 1);
+        server.loses = true;
+        server.push(desired(1, "04"));
+        await().until(() -> appliedGeneration() == 1 && server.hellos.size() == 2);
+        assertThat(server.session).hasValue(1);
+        assertThat(server.reports.stream().map(Report::sequence).toList())
+                .isSorted()
+                .doesNotHaveDuplicates();
     }
 
     @Test

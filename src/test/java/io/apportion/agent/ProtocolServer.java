@@ -56,7 +56,13 @@ final class ProtocolServer implements AutoCloseable {
     /** Called before a report is answered. */
     volatile Runnable beforeAnswer = () -> {};
 
+    /** The next report is not taken. */
+    volatile boolean loses;
+
     private static final String END = "";
+
+    private volatile @Nullable String instance;
+    private volatile long sequence;
 
     private final List<BlockingQueue<String>> streams = new CopyOnWriteArrayList<>();
     private final AtomicInteger reportsUnderWay = new AtomicInteger();
@@ -71,8 +77,12 @@ final class ProtocolServer implements AutoCloseable {
         http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         http.setExecutor(threads);
         serve("POST", "session", body -> {
-            hellos.add(WireFormat.MAPPER.readValue(body, Hello.class));
-            return new Session(session.incrementAndGet());
+            Hello hello = WireFormat.MAPPER.readValue(body, Hello.class);
+            hellos.add(hello);
+            if (!hello.instance().equals(instance)) {
+                takeOver(hello.instance());
+            }
+            return new Session(session.get());
         });
         serve("PUT", "observed", body -> {
             mostReportsAtOnce.accumulateAndGet(reportsUnderWay.incrementAndGet(), Math::max);
@@ -80,7 +90,13 @@ final class ProtocolServer implements AutoCloseable {
             reports.add(report);
             beforeAnswer.run();
             reportsUnderWay.decrementAndGet();
-            return new Answer(report.session() == session.get(), session.get());
+            boolean newer = report.session() == session.get() && report.sequence() > sequence;
+            if (newer && !loses) {
+                sequence = report.sequence();
+            }
+            boolean taken = newer && !loses;
+            loses = false;
+            return new Answer(taken, session.get());
         });
         serve("POST", "heartbeat", body -> {
             heartbeats.add(WireFormat.MAPPER.readValue(body, Heartbeat.class));
@@ -100,6 +116,13 @@ final class ProtocolServer implements AutoCloseable {
     void push(DesiredHost state) {
         desired = state;
         streams.forEach(stream -> stream.add(event(state)));
+    }
+
+    /** Another agent says hello. */
+    void takeOver(String newInstance) {
+        instance = newInstance;
+        sequence = 0;
+        session.incrementAndGet();
     }
 
     void breakStreams() {
