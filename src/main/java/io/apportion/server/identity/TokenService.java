@@ -6,9 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.HexFormat;
@@ -18,7 +18,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
-import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.data.domain.Limit;
 import org.springframework.stereotype.Service;
 
@@ -39,7 +38,7 @@ public class TokenService {
     private final SecureRandom random = new SecureRandom();
     private final Tokens tokens;
     private final Duration remembered;
-    private final InstantSource time;
+    private final Clock clock;
 
     /** By hash, those that were good when last looked up. Never holds more than there are tokens. */
     private final Map<String, Known> known = new ConcurrentHashMap<>();
@@ -49,15 +48,10 @@ public class TokenService {
     /** @param secret to be shown once: nobody can find it out again */
     public record Issued(Token token, String secret) {}
 
-    @Autowired
-    TokenService(Tokens tokens, IdentitySettings settings) {
-        this(tokens, settings.rememberTokens(), InstantSource.system());
-    }
-
-    TokenService(Tokens tokens, Duration remembered, InstantSource time) {
+    TokenService(Tokens tokens, IdentitySettings settings, Clock clock) {
         this.tokens = tokens;
-        this.remembered = remembered;
-        this.time = time;
+        this.remembered = settings.rememberTokens();
+        this.clock = clock;
     }
 
     /**
@@ -82,7 +76,7 @@ public class TokenService {
         byte[] bits = new byte[32];
         random.nextBytes(bits);
         String secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(bits);
-        Instant now = time.instant().truncatedTo(ChronoUnit.MICROS);
+        Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
         return new Issued(new Token(UUID.randomUUID(), name, role, host, now, by, expiresAt), secret);
     }
 
@@ -119,14 +113,14 @@ public class TokenService {
 
     /** Whether some admin can still get in. */
     boolean hasAdmin() {
-        return tokens.existsValid(Role.ADMIN.toString(), time.instant());
+        return tokens.existsValid(Role.ADMIN.toString(), clock.instant());
     }
 
     /** @return whose token it is; nothing if it is unknown, revoked or expired */
     public Optional<Identity> identify(String secret) {
         byte[] hash = hash(secret);
         String key = HexFormat.of().formatHex(hash);
-        Instant now = time.instant();
+        Instant now = clock.instant();
         Known entry = known.get(key);
         if (entry == null || entry.readAt().plus(remembered).isBefore(now)) {
             known.remove(key);
