@@ -19,50 +19,58 @@ import org.springframework.web.servlet.HandlerInterceptor;
  */
 final class KnownParameters implements HandlerInterceptor {
 
-    /** By handler: each parameter's name, and whether it may be there more than once. */
-    private final Map<HandlerMethod, Map<String, Boolean>> known = new ConcurrentHashMap<>();
+    private final Map<HandlerMethod, Map<String, Known>> known = new ConcurrentHashMap<>();
+
+    /**
+     * @param repeatable may be there more than once
+     * @param text may be empty: for any other type Spring takes that for the default, and {@code dryRun=} for false
+     */
+    private record Known(boolean repeatable, boolean text) {
+        static Known of(Class<?> type) {
+            return new Known(type.isArray() || Collection.class.isAssignableFrom(type), type == String.class);
+        }
+    }
 
     @Override
     public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
         if (handler instanceof HandlerMethod method
                 && method.getBeanType().getName().startsWith("io.apportion.")) {
-            Map<String, Boolean> parameters = known.computeIfAbsent(method, KnownParameters::parametersOf);
+            Map<String, Known> parameters = known.computeIfAbsent(method, KnownParameters::parametersOf);
             request.getParameterMap().forEach((name, values) -> check(name, values, parameters));
         }
         return true;
     }
 
-    private static void check(String name, String[] values, Map<String, Boolean> parameters) {
-        Boolean repeatable = parameters.get(name);
-        if (repeatable == null) {
+    private static void check(String name, String[] values, Map<String, Known> parameters) {
+        Known parameter = parameters.get(name);
+        if (parameter == null) {
             throw malformed("The parameter " + name + " is unknown here; known are: "
                     + (parameters.isEmpty() ? "none" : String.join(", ", parameters.keySet())) + ".");
         }
-        if (values.length > 1 && !repeatable) {
+        if (values.length > 1 && !parameter.repeatable()) {
             throw malformed("The parameter " + name + " is there " + values.length + " times.");
+        }
+        if (!parameter.text() && Arrays.asList(values).contains("")) {
+            throw malformed("The parameter " + name + " is empty.");
         }
         if (!Arrays.stream(values).allMatch(TextForms::isStorable)) {
             throw malformed("The parameter " + name + " holds NUL, or half of a surrogate pair.");
         }
     }
 
-    private static Map<String, Boolean> parametersOf(HandlerMethod method) {
-        Map<String, Boolean> names = new TreeMap<>();
+    private static Map<String, Known> parametersOf(HandlerMethod method) {
+        Map<String, Known> names = new TreeMap<>();
         for (MethodParameter parameter : method.getMethodParameters()) {
             RequestParam single = parameter.getParameterAnnotation(RequestParam.class);
             if (single != null) {
                 String name = single.name().isEmpty() ? parameter.getParameter().getName() : single.name();
-                names.put(name, isRepeatable(parameter.getParameterType()));
+                names.put(name, Known.of(parameter.getParameterType()));
             } else if (parameter.hasParameterAnnotation(ModelAttribute.class)) {
                 Arrays.stream(parameter.getParameterType().getRecordComponents())
-                        .forEach(component -> names.put(component.getName(), isRepeatable(component.getType())));
+                        .forEach(component -> names.put(component.getName(), Known.of(component.getType())));
             }
         }
         return names;
-    }
-
-    private static boolean isRepeatable(Class<?> type) {
-        return type.isArray() || Collection.class.isAssignableFrom(type);
     }
 
     private static ProblemException malformed(String detail) {

@@ -38,8 +38,7 @@ class StrictJson {
     JsonFactoryBuilderCustomizer limits() {
         return factory -> factory.streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(32)
-                        .maxStringLength(64 * 1024)
-                        .maxNameLength(1024)
+                        // Texts are as long as bodies may be: whoever sends too much is told that, not this.
                         // Enough that a number of ten thousand digits is out of range, not unreadable.
                         .maxNumberLength(64 * 1024)
                         .build())
