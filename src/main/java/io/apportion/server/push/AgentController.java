@@ -18,7 +18,7 @@ import org.springframework.web.bind.annotation.RestController;
 
 /** What agents call. That an agent speaks for its own host only is seen to before. */
 @RestController
-@RequestMapping("/agent/v1/hosts/{host}")
+@RequestMapping(path = "/agent/v1/hosts/{host}", produces = MediaType.APPLICATION_JSON_VALUE)
 final class AgentController {
 
     private final ReportService reports;
@@ -55,7 +55,7 @@ final class AgentController {
         return answer;
     }
 
-    @GetMapping(path = "/desired", produces = MediaType.APPLICATION_JSON_VALUE)
+    @GetMapping("/desired")
     DesiredHost desired(@PathVariable String host, @RequestParam long session) {
         return streams.desired(host, session);
     }

@@ -372,7 +372,9 @@ class BadInputTests {
             }
             Request untyped = request(endpoint, Map.of(), "").without("Content-Type");
             expect(untyped, ProblemKind.UNSUPPORTED_MEDIA_TYPE);
-            expect(with(endpoint, "{}".getBytes(UTF_8)).with("Content-Encoding", "gzip"));
+            expect(
+                    with(endpoint, "{}".getBytes(UTF_8)).with("Content-Encoding", "gzip"),
+                    ProblemKind.UNSUPPORTED_MEDIA_TYPE);
             expect(
                     with(endpoint, RawHttp.chunked("{}".getBytes(UTF_8))).with("Transfer-Encoding", "nosuch"),
                     ProblemKind.MALFORMED_REQUEST);

@@ -15,21 +15,24 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
+import org.springframework.http.HttpHeaders;
 import org.springframework.stereotype.Component;
 import org.springframework.util.unit.DataSize;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * Refuses bodies that are too large: by what their length says, and where it says nothing, when too much has been read.
- * Only those who are let in are told so: it comes after the guard.
+ * Refuses bodies that are too large: by what their length says, and where it says nothing, when too much has been read. And
+ * those of no single media type, which Spring takes for a fault of its own, or in an encoding, which it would not undo.
+ *
+ * <p>Only those who are let in are told so: it comes after the guard.
  */
 @Component
 @Order(Ordered.HIGHEST_PRECEDENCE + 20)
-final class BodyLimit extends OncePerRequestFilter {
+final class BodyRules extends OncePerRequestFilter {
 
     private final WebSettings settings;
 
-    BodyLimit(WebSettings settings) {
+    BodyRules(WebSettings settings) {
         this.settings = settings;
     }
 
@@ -39,6 +42,14 @@ final class BodyLimit extends OncePerRequestFilter {
         DataSize limit = request.getRequestURI().startsWith("/agent/") ? settings.maxReport() : settings.maxBody();
         if (request.getContentLengthLong() > limit.toBytes()) {
             throw tooLarge(limit);
+        }
+        String type = request.getContentType();
+        if (type != null && type.split(";", 2)[0].contains("*")) {
+            throw new ProblemException(
+                    ProblemKind.UNSUPPORTED_MEDIA_TYPE, "A body is of one media type, not of any that fits a pattern.");
+        }
+        if (request.getHeader(HttpHeaders.CONTENT_ENCODING) != null) {
+            throw new ProblemException(ProblemKind.UNSUPPORTED_MEDIA_TYPE, "A body has no content encoding here.");
         }
         chain.doFilter(new Limited(request, limit), response);
     }
