@@ -9,6 +9,7 @@ import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.Pattern;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.MediaType;
@@ -32,25 +33,25 @@ final class CommitController {
     @GetMapping
     @Operation(operationId = "listCommits", summary = "Lists commits, the newest first")
     PageView<CommitView> list(
-            @Parameter(description = "Only those of this host", example = "lpar1")
-                    @RequestParam(required = false)
-                    @Nullable
-                    String host,
+            @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,
             @Parameter(description = "Only those that touch this mdev") @RequestParam(required = false) @Nullable
                     UUID mdev,
             @Parameter(
                             description = "Only those of which at least one object is so",
-                            schema =
-                                    @Schema(
-                                            type = "string",
-                                            allowableValues = {"pending", "applied", "failed", "superseded"}))
+                            schema = @Schema(allowableValues = {"pending", "applied", "failed", "superseded"}))
                     @RequestParam(required = false)
+                    @Pattern(regexp = "pending|applied|failed|superseded", message = "is no state of a commit")
                     @Nullable
-                    CommitState state,
+                    String state,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor) {
         return Cursor.COMMITS.page(
-                queries.commits(host, mdev, state, Cursor.COMMITS.after(cursor), limit + 1),
+                queries.commits(
+                        host,
+                        mdev,
+                        state == null ? null : TextForms.parseWord(CommitState.class, state),
+                        Cursor.COMMITS.after(cursor),
+                        limit + 1),
                 limit,
                 CommitRecord::id,
                 CommitView::of);

@@ -5,6 +5,9 @@ import io.apportion.server.matrix.MatrixQueries;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
+import io.swagger.v3.oas.annotations.media.Content;
+import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
@@ -52,12 +55,9 @@ final class EventController {
                             + " again with that id as Last-Event-ID misses none. Without Last-Event-ID and after, the"
                             + " stream begins with what happens next. A position that was pruned is gone.")
     PageView<EventView> list(
-            @Parameter(description = "Only those of this host", example = "lpar1")
-                    @RequestParam(required = false)
-                    @Nullable
-                    String host,
+            @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,
             @Parameter(description = "Only those of this mdev") @RequestParam(required = false) @Nullable UUID mdev,
-            @Parameter(description = "Only those of this type", example = "guest.adapter.unplugged")
+            @Parameter(description = "Only those of this type, such as guest.adapter.unplugged")
                     @RequestParam(required = false)
                     @Nullable
                     String type,
@@ -75,6 +75,12 @@ final class EventController {
 
     /** Holds the request's virtual thread, and between two looks nothing else. */
     @GetMapping(produces = MediaType.TEXT_EVENT_STREAM_VALUE)
+    @ApiResponse(
+            responseCode = "200",
+            content =
+                    @Content(
+                            mediaType = MediaType.TEXT_EVENT_STREAM_VALUE,
+                            schema = @Schema(implementation = EventView.class)))
     @Operation(operationId = "listEvents")
     void stream(
             @RequestParam(required = false) @Nullable String host,

@@ -27,12 +27,15 @@ record EventView(
         @Schema(example = "unbind") @Nullable String cause,
 
         @JsonRawValue
-        @Schema(type = "object", example = "{\"adapters\": [\"0x04\"], \"because\": [\"04.0004\"]}")
+        @Schema(implementation = Object.class, example = "{\"adapters\": [\"0x04\"], \"because\": [\"04.0004\"]}")
         @Nullable
         String detail,
 
-        @JsonRawValue @Schema(type = "object") @Nullable String before,
-        @JsonRawValue @Schema(type = "object") @Nullable String after) {
+        @JsonRawValue @Schema(implementation = Object.class) @Nullable
+        String before,
+
+        @JsonRawValue @Schema(implementation = Object.class) @Nullable
+        String after) {
 
     static EventView of(EventRecord event) {
         return new EventView(

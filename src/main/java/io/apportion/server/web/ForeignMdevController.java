@@ -6,6 +6,7 @@ import io.apportion.server.matrix.MatrixQueries;
 import io.apportion.server.matrix.MatrixService;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
@@ -46,7 +47,7 @@ final class ForeignMdevController {
             summary = "Lists the mdevs of a host that Apportion did not make, by UUID",
             description = "Their queues count as in use.")
     PageView<ForeignMdevView> list(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor,
             HttpServletResponse response) {
@@ -67,12 +68,13 @@ final class ForeignMdevController {
     }
 
     @PostMapping("/{uuid}/adopt")
+    @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "adoptForeignMdev",
             summary = "Adopts an mdev that Apportion did not make, as it is",
             description = "Nothing changes on the host. It is one of Apportion's from then on.")
     ResponseEntity<MdevView> adopt(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {

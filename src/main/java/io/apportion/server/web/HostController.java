@@ -6,6 +6,7 @@ import io.apportion.server.matrix.MatrixService;
 import io.apportion.server.matrix.Written;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
@@ -49,9 +50,7 @@ final class HostController {
     @GetMapping
     @Operation(operationId = "listHosts", summary = "Lists hosts by name")
     PageView<HostView> list(
-            @Parameter(description = "Only those with this label", example = "zone=a")
-                    @RequestParam(required = false)
-                    @Nullable
+            @Parameter(description = "Only those with this label, key=value") @RequestParam(required = false) @Nullable
                     String label,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor) {
@@ -76,13 +75,15 @@ final class HostController {
 
     @GetMapping("/{host}")
     @Operation(operationId = "getHost", summary = "Shows a host")
-    HostView get(@Parameter(example = "lpar1") @PathVariable String host, HttpServletResponse response) {
+    HostView get(@Parameter(example = Examples.HOST) @PathVariable String host, HttpServletResponse response) {
         HostState state = queries.host(host);
         EntityTag.set(response, state);
         return HostView.of(state);
     }
 
     @PutMapping("/{host}")
+    @ApiResponse(responseCode = "200", description = "Changed, or as it was", useReturnTypeSchema = true)
+    @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "putHost",
             summary = "Creates or changes a host",
@@ -127,7 +128,7 @@ final class HostController {
                     "A host is claimed by the first machine id that reports for it; another one is then refused as"
                             + " host-claimed until this is done.")
     ResponseEntity<HostView> releaseClaim(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
         Written written = matrix.releaseClaim(host, conditions.mode(dryRun));

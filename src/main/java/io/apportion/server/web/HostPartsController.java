@@ -40,7 +40,7 @@ final class HostPartsController {
             summary = "Lists a host's adapters by number",
             description = "Those reported, those in the host configuration, and those assigned to an mdev.")
     PageView<AdapterView> adapters(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor,
             HttpServletResponse response) {
@@ -51,7 +51,7 @@ final class HostPartsController {
     @GetMapping("/adapters/{adapter}")
     @Operation(operationId = "getAdapter", summary = "Shows an adapter")
     AdapterView adapter(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "0x04") @PathVariable AdapterNumber adapter,
             HttpServletResponse response) {
         HostQueues parts = parts(host, response);
@@ -68,7 +68,7 @@ final class HostPartsController {
             description = "Those in the host configuration, for usage or control, those of queues that are there, and"
                     + " those assigned to an mdev.")
     PageView<DomainView> domains(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor,
             HttpServletResponse response) {
@@ -79,7 +79,7 @@ final class HostPartsController {
     @GetMapping("/domains/{domain}")
     @Operation(operationId = "getDomain", summary = "Shows a domain")
     DomainView domain(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
             HttpServletResponse response) {
         HostQueues parts = parts(host, response);
@@ -95,7 +95,7 @@ final class HostPartsController {
             summary = "Lists a host's queues by adapter and domain",
             description = "Those in the host configuration, those that are there, and those assigned to an mdev.")
     PageView<QueueView> queues(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(description = "Only those of this adapter") @RequestParam(required = false) @Nullable
                     AdapterNumber adapter,
             @Parameter(description = "Only those of this domain") @RequestParam(required = false) @Nullable
@@ -131,8 +131,8 @@ final class HostPartsController {
     @GetMapping("/queues/{queue}")
     @Operation(operationId = "getQueue", summary = "Shows a queue: its driver, its state, and who has it")
     QueueView queue(
-            @Parameter(example = "lpar1") @PathVariable String host,
-            @Parameter(example = "04.0047") @PathVariable Queue queue,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = "04.0053") @PathVariable Queue queue,
             HttpServletResponse response) {
         HostQueues parts = parts(host, response);
         if (!parts.knows(queue)) {

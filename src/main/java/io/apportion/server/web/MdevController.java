@@ -9,6 +9,7 @@ import io.apportion.server.matrix.MdevState;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
@@ -52,10 +53,7 @@ final class MdevController {
             summary = "Lists mdevs of all hosts by UUID",
             description = "Those that meet every condition given.")
     PageView<MdevView> list(
-            @Parameter(description = "Only those of this host", example = "lpar1")
-                    @RequestParam(required = false)
-                    @Nullable
-                    String host,
+            @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,
             @Parameter(description = "Only those with this adapter assigned") @RequestParam(required = false) @Nullable
                     AdapterNumber adapter,
             @Parameter(description = "Only those with this usage domain assigned")
@@ -101,6 +99,7 @@ final class MdevController {
     }
 
     @PostMapping
+    @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "createMdev",
             summary = "Creates an mdev",
@@ -115,7 +114,7 @@ final class MdevController {
 
     @GetMapping("/{uuid}")
     @Operation(operationId = "getMdev", summary = "Shows an mdev: assigned, guest matrix, observed, and why not")
-    MdevView get(@PathVariable UUID uuid, HttpServletResponse response) {
+    MdevView get(@Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         HostState host = queries.hostOf(uuid);
         MdevState mdev = Objects.requireNonNull(host.mdevs().get(uuid));
         EntityTag.set(response, mdev);
@@ -123,6 +122,8 @@ final class MdevController {
     }
 
     @PutMapping("/{uuid}")
+    @ApiResponse(responseCode = "200", description = "Changed, or as it was", useReturnTypeSchema = true)
+    @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "putMdev",
             summary = "Creates or replaces an mdev",
@@ -130,7 +131,7 @@ final class MdevController {
                     "A list that is left out is empty; labels that are left out are kept. All or nothing. The host of"
                             + " an mdev never changes.")
     ResponseEntity<MdevView> put(
-            @Parameter(example = "62177883-f1bb-47f0-914d-32a22e3a8804") @PathVariable UUID uuid,
+            @Parameter(example = Examples.NEW_MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody MdevRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -145,7 +146,7 @@ final class MdevController {
                     "Refused while a guest is attached, unless forced: then it loses everything at once, its state is"
                             + " removing, and it keeps its queues until the guest has let go.")
     ResponseEntity<MdevDeletedView> delete(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.NEW_MDEV) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean force,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {

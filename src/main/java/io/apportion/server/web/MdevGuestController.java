@@ -5,6 +5,7 @@ import io.apportion.server.matrix.MatrixQueries;
 import io.apportion.server.matrix.MatrixService;
 import io.apportion.server.matrix.MdevState;
 import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
@@ -39,7 +40,7 @@ final class MdevGuestController {
 
     @GetMapping
     @Operation(operationId = "getGuest", summary = "Shows which guest is attached")
-    GuestView get(@PathVariable UUID uuid, HttpServletResponse response) {
+    GuestView get(@Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         HostState host = queries.hostOf(uuid);
         MdevState mdev = Objects.requireNonNull(host.mdevs().get(uuid));
         EntityTag.set(response, mdev);
@@ -52,7 +53,7 @@ final class MdevGuestController {
             summary = "Tells that a guest is attached",
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
     ResponseEntity<MdevView> attach(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody GuestRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -65,7 +66,9 @@ final class MdevGuestController {
             summary = "Tells that no guest is attached any more",
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
     ResponseEntity<MdevView> release(
-            @PathVariable UUID uuid, @RequestParam(defaultValue = "false") boolean dryRun, Conditions conditions) {
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
+            @RequestParam(defaultValue = "false") boolean dryRun,
+            Conditions conditions) {
         return answers.mdev(matrix.releaseGuest(uuid, conditions.mode(dryRun)), conditions, dryRun);
     }
 }

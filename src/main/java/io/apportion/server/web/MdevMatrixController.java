@@ -46,7 +46,7 @@ final class MdevMatrixController {
     @PutMapping("/adapters/{adapter}")
     @Operation(operationId = "assignAdapter", summary = "Assigns an adapter; one that is assigned is no error")
     ResponseEntity<MdevView> assignAdapter(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x05") @PathVariable AdapterNumber adapter,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -56,7 +56,7 @@ final class MdevMatrixController {
     @DeleteMapping("/adapters/{adapter}")
     @Operation(operationId = "unassignAdapter", summary = "Unassigns an adapter; one that is not assigned is no error")
     ResponseEntity<MdevView> unassignAdapter(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x05") @PathVariable AdapterNumber adapter,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -66,7 +66,7 @@ final class MdevMatrixController {
     @PutMapping("/domains/{domain}")
     @Operation(operationId = "assignDomain", summary = "Assigns a usage domain; one that is assigned is no error")
     ResponseEntity<MdevView> assignDomain(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -78,7 +78,7 @@ final class MdevMatrixController {
             operationId = "unassignDomain",
             summary = "Unassigns a usage domain; one that is not assigned is no error")
     ResponseEntity<MdevView> unassignDomain(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -90,7 +90,7 @@ final class MdevMatrixController {
             operationId = "assignControlDomain",
             summary = "Assigns a control domain; one that is assigned is no error")
     ResponseEntity<MdevView> assignControlDomain(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -102,7 +102,7 @@ final class MdevMatrixController {
             operationId = "unassignControlDomain",
             summary = "Unassigns a control domain; one that is not assigned is no error")
     ResponseEntity<MdevView> unassignControlDomain(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -111,13 +111,13 @@ final class MdevMatrixController {
 
     @GetMapping("/matrix")
     @Operation(operationId = "getMatrix", summary = "Shows what is assigned", description = SYSFS_FORM)
-    MatrixView matrix(@PathVariable UUID uuid, HttpServletResponse response) {
+    MatrixView matrix(@Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         return MatrixView.of(tagged(uuid, queries.hostOf(uuid), response).mdev().assigned());
     }
 
     @GetMapping(path = "/matrix", produces = MediaType.TEXT_PLAIN_VALUE)
     @Operation(operationId = "getMatrix")
-    String matrixAsText(@PathVariable UUID uuid, HttpServletResponse response) {
+    String matrixAsText(@Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         return SysfsText.of(tagged(uuid, queries.hostOf(uuid), response).mdev().assigned());
     }
 
@@ -129,7 +129,7 @@ final class MdevMatrixController {
                     "Adapters, domains and control domains at once, as the kernel's ap_config. A list that is left out"
                             + " is empty.")
     ResponseEntity<MdevView> putMatrix(
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @RequestBody MatrixRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -141,14 +141,16 @@ final class MdevMatrixController {
             operationId = "getGuestMatrix",
             summary = "Shows what the guest gets, by the rules and on the host, and why not more",
             description = SYSFS_FORM)
-    GuestMatrixView guestMatrix(@PathVariable UUID uuid, HttpServletResponse response) {
+    GuestMatrixView guestMatrix(
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         HostState host = queries.hostOf(uuid);
         return GuestMatrixView.of(host, tagged(uuid, host, response));
     }
 
     @GetMapping(path = "/guest-matrix", produces = MediaType.TEXT_PLAIN_VALUE)
     @Operation(operationId = "getGuestMatrix")
-    String guestMatrixAsText(@PathVariable UUID uuid, HttpServletResponse response) {
+    String guestMatrixAsText(
+            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid, HttpServletResponse response) {
         return SysfsText.of(tagged(uuid, queries.hostOf(uuid), response).mdev().guestMatrix());
     }
 

@@ -63,7 +63,7 @@ final class PlacementController {
                     int adapters,
             @Parameter(description = "How many") @RequestParam(defaultValue = "1") @Min(1) @Max(ApMask.BITS)
                     int domains,
-            @Parameter(description = "Only adapters of this type", example = "CEX8P")
+            @Parameter(description = "Only adapters of this type, such as CEX8P")
                     @RequestParam(required = false)
                     @Nullable
                     String type,

@@ -41,8 +41,8 @@ final class QueueDriverController {
     @GetMapping
     @Operation(operationId = "getQueueDriver", summary = "Shows which driver a queue has and shall have")
     QueueDriverView get(
-            @Parameter(example = "lpar1") @PathVariable String host,
-            @Parameter(example = "04.0047") @PathVariable Queue queue,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = "04.0053") @PathVariable Queue queue,
             HttpServletResponse response) {
         HostState state = queries.host(host);
         EntityTag.set(response, state);
@@ -56,8 +56,8 @@ final class QueueDriverController {
             description = "Kept over reboots and over the card's absence. Taking the queue from a running guest needs"
                     + " force.")
     ResponseEntity<QueueDriverView> put(
-            @Parameter(example = "lpar1") @PathVariable String host,
-            @Parameter(example = "04.0047") @PathVariable Queue queue,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = "04.0053") @PathVariable Queue queue,
             @Valid @RequestBody DriverRequest request,
             @RequestParam(defaultValue = "false") boolean force,
             @RequestParam(defaultValue = "false") boolean dryRun,
@@ -71,8 +71,8 @@ final class QueueDriverController {
             summary = "Makes a queue's driver unmanaged again",
             description = "The queue stays where it is.")
     ResponseEntity<QueueDriverView> delete(
-            @Parameter(example = "lpar1") @PathVariable String host,
-            @Parameter(example = "04.0047") @PathVariable Queue queue,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = "04.0053") @PathVariable Queue queue,
             @RequestParam(defaultValue = "false") boolean force,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {

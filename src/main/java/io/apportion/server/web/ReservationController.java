@@ -38,7 +38,7 @@ final class ReservationController {
 
     @GetMapping
     @Operation(operationId = "getReservation", summary = "Shows what a host keeps for its own drivers")
-    ReservationView get(@Parameter(example = "lpar1") @PathVariable String host, HttpServletResponse response) {
+    ReservationView get(@Parameter(example = Examples.HOST) @PathVariable String host, HttpServletResponse response) {
         HostState state = queries.host(host);
         EntityTag.set(response, state);
         return ReservationView.of(state);
@@ -52,7 +52,7 @@ final class ReservationController {
                     + " free for guests. Refused with all conflicts if a newly set adapter or domain touches any queue"
                     + " that is assigned to an mdev, with the other mask taken as all ones: the kernel's own rule.")
     ResponseEntity<ReservationView> put(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestBody ReservationRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -65,7 +65,7 @@ final class ReservationController {
             summary = "Makes a host's reservation unmanaged again",
             description = "The host's masks stay as they are.")
     ResponseEntity<ReservationView> delete(
-            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
         return reserve(host, null, dryRun, conditions);

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The two masks of what a host keeps for its own drivers, each as a mask or as the list of its numbers. */
 @Schema(example = """
-    {"adapters": ["0x06"], "domains": ["0x0004", "0x0047", "0x0053", "0x0054"]}\
+    {"apmask": "0xf0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     "aqmask": "0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}\
     """)
 record ReservationRequest(
         @Nullable ApMask apmask,
