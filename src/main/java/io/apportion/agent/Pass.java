@@ -136,7 +136,8 @@ final class Pass {
 
     /**
      * Takes from mdevs what they shall no longer have. An mdev that also gets something is left for (5), where one write
-     * does both, unless somebody else waits for what it gives.
+     * does both, unless somebody else waits for what it gives, or (3) binds queues: of what it still has and shall not
+     * keep, the kernel would plug whatever becomes complete, and (5) would take it from the guest again.
      */
     private void shrink() {
         for (DesiredMdev mdev : concernedMdevs()) {
@@ -149,7 +150,7 @@ final class Pass {
             if (has == null || has.isIn(wanted) || (mdev.removing() && isFree(mdev, now.guest()))) {
                 continue;
             }
-            if (wanted.isIn(has) || isAwaited(mdev, has, wanted)) {
+            if (wanted.isIn(has) || isAwaited(mdev, has, wanted) || bindsSomething()) {
                 try {
                     takeAway(mdev);
                 } catch (NotDone no) {
@@ -174,6 +175,18 @@ final class Pass {
                         .anyMatch(driver -> driver.driver() != QueueDriver.VFIO_AP
                                 && hasQueue(has, driver.queue())
                                 && !hasQueue(wanted, driver.queue()));
+    }
+
+    private boolean bindsSomething() {
+        Reservation reservation = desired.reservation();
+        return (reservation != null && !reservation.equals(host.masks()))
+                || desired.drivers().stream()
+                        .filter(driver -> driver.driver() == QueueDriver.VFIO_AP)
+                        .map(driver -> driver.queue())
+                        .anyMatch(queue -> {
+                            ObservedAdapter card = adapters.get(queue.adapter());
+                            return card != null && !card.bound().has(queue.domain());
+                        });
     }
 
     /** vfio_ap's in-use test of Linux 7.2: a newly set bit of one mask, with the other mask taken as all ones. */

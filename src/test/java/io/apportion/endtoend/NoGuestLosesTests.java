@@ -533,10 +533,16 @@ class NoGuestLosesTests {
             note("settle");
             up.clear();
             down.clear();
+            String before = "";
             for (int round = 0; round < 12; round++) {
                 quiet();
                 reports.orderRepairs();
                 check();
+                String now = queries.host(name).generation() + WireFormat.digest(reconciler.observe());
+                if (now.equals(before)) {
+                    break;
+                }
+                before = now;
             }
             HostState state = queries.host(name);
             ObservedHost observed = reconciler.observe();
