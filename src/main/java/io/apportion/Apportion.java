@@ -3,6 +3,7 @@ package io.apportion;
 import io.apportion.demo.DemoApplication;
 import io.apportion.server.RestoreMark;
 import io.apportion.server.ServerApplication;
+import io.apportion.server.TokenCommand;
 import java.util.Arrays;
 
 /** The program's only entry point. It picks the role that the first argument names, and does nothing else. */
@@ -12,7 +13,7 @@ public final class Apportion {
         Usage: apportion ROLE [OPTION...]
 
           server        keep the hosts' matrices and serve the API
-          agent         carry out the server's matrix on this host
+          agent         carry out the server's matrix on this host (not in this version)
           demo          a server and simulated hosts in one process (also without a role)
           token         issue a token for a person or an agent
           restore-mark  tell the hosts that the database was restored from a backup
@@ -27,7 +28,12 @@ public final class Apportion {
         switch (role) {
             case "server" -> ServerApplication.main(options);
             case "demo" -> DemoApplication.main(options);
+            case "token" -> TokenCommand.main(options);
             case "restore-mark" -> RestoreMark.main(options);
+            case "agent" -> {
+                System.err.println("This version has no agent for real hosts yet: apportion demo has simulated ones.");
+                System.exit(1);
+            }
             default -> {
                 System.err.print(USAGE);
                 System.exit(2);

@@ -3,19 +3,19 @@ package io.apportion.server;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import javax.sql.DataSource;
 import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.jdbc.autoconfigure.DataSourceAutoConfiguration;
-import org.springframework.boot.jdbc.autoconfigure.JdbcTemplateAutoConfiguration;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /**
  * Marks a restored database: each host gets a new incarnation, under which its agent first reports and then applies what
  * it is given, however old that is. Run it after a restore and before the server starts; the server must not be running.
  */
-@ImportAutoConfiguration({DataSourceAutoConfiguration.class, JdbcTemplateAutoConfiguration.class})
+@ImportAutoConfiguration(DataSourceAutoConfiguration.class)
 public final class RestoreMark {
 
     private RestoreMark() {}
@@ -26,7 +26,7 @@ public final class RestoreMark {
                 .bannerMode(Banner.Mode.OFF)
                 .properties(Map.of("logging.level.root", "warn"))
                 .run(args)) {
-            JdbcClient database = context.getBean(JdbcClient.class);
+            JdbcClient database = JdbcClient.create(context.getBean(DataSource.class));
             List<UUID> hosts = database.sql("select incarnation from hosts")
                     .query((row, number) -> row.getObject(1, UUID.class))
                     .list();
