@@ -23,6 +23,12 @@ public record Queue(int adapter, int domain) implements Comparable<Queue> {
         return new Queue(HexFormat.fromHexDigits(text, 0, 2), HexFormat.fromHexDigits(text, 3, 7));
     }
 
+    /** Another one for each queue: the record's own has 31 × adapter + domain, so that most of a host's queues collide. */
+    @Override
+    public int hashCode() {
+        return adapter << 8 | domain;
+    }
+
     @Override
     public int compareTo(Queue other) {
         return ORDER.compare(this, other);

@@ -45,4 +45,14 @@ class QueueTests {
                         .map(Queue::toString))
                 .containsExactly("04.0004", "04.0047", "05.0004", "ff.0000");
     }
+
+    @Test
+    void hasAHashOfItsOwn() {
+        // A host may have a managed driver for each of them; colliding, one look into that map costs a walk through it.
+        assertThat(QueueSet.rectangle(ApMask.ALL, ApMask.ALL)
+                        .queues()
+                        .map(Queue::hashCode)
+                        .distinct())
+                .hasSize(65_536);
+    }
 }
