@@ -1,5 +1,6 @@
 package io.apportion.ap;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -20,10 +21,9 @@ public final class HostMatrix {
     private final @Nullable BindingMode setBindingMode;
     private final Inventory inventory;
     private final @Nullable Reservation managedReservation;
-    private final Map<Queue, QueueDriver> drivers;
+    private final Drivers drivers;
     private final SortedMap<UUID, Mdev> mdevs;
 
-    private final QueueSet givenAway;
     private final QueueSet heldByForeign;
     private final QueueSet usable;
 
@@ -39,24 +39,43 @@ public final class HostMatrix {
             @Nullable Reservation managedReservation,
             Map<Queue, QueueDriver> drivers,
             Map<UUID, Mdev> mdevs) {
+        this(filter, setBindingMode, inventory, managedReservation, Drivers.of(drivers), mdevs);
+    }
+
+    private HostMatrix(
+            GuestFilter filter,
+            @Nullable BindingMode setBindingMode,
+            Inventory inventory,
+            @Nullable Reservation managedReservation,
+            Drivers drivers,
+            Map<UUID, Mdev> mdevs) {
         this.filter = filter;
         this.setBindingMode = setBindingMode;
         this.inventory = inventory;
         this.managedReservation = managedReservation;
-        this.drivers = Map.copyOf(drivers);
+        this.drivers = drivers;
         this.mdevs = new TreeMap<>(mdevs);
-        this.givenAway = drivers.isEmpty() ? QueueSet.NONE : notWantedForGuests(drivers);
         this.heldByForeign = inventory.foreign().isEmpty() ? QueueSet.NONE : union(inventory.foreign());
-        this.usable = givenAway.isEmpty() && heldByForeign.isEmpty()
+        this.usable = drivers.givenAway().isEmpty() && heldByForeign.isEmpty()
                 ? inventory.bound()
-                : inventory.bound().minus(givenAway).minus(heldByForeign);
+                : inventory.bound().minus(drivers.givenAway()).minus(heldByForeign);
     }
 
-    private static QueueSet notWantedForGuests(Map<Queue, QueueDriver> drivers) {
-        return QueueSet.of(drivers.entrySet().stream()
-                .filter(entry -> entry.getValue() != QueueDriver.VFIO_AP)
-                .map(Map.Entry::getKey)
-                .toList());
+    /**
+     * The managed drivers, and what follows from them: kept together, as a host may have 65,536 of them and most changes
+     * touch none.
+     */
+    private record Drivers(Map<Queue, QueueDriver> ofQueues, QueueSet givenAway, QueueSet forGuests) {
+
+        static Drivers of(Map<Queue, QueueDriver> drivers) {
+            if (drivers.isEmpty()) {
+                return new Drivers(Map.of(), QueueSet.NONE, QueueSet.NONE);
+            }
+            List<Queue> givenAway = new ArrayList<>();
+            List<Queue> forGuests = new ArrayList<>();
+            drivers.forEach((queue, driver) -> (driver == QueueDriver.VFIO_AP ? forGuests : givenAway).add(queue));
+            return new Drivers(Map.copyOf(drivers), QueueSet.of(givenAway), QueueSet.of(forGuests));
+        }
     }
 
     private static QueueSet union(Map<UUID, Inventory.ForeignMdev> foreign) {
@@ -84,7 +103,7 @@ public final class HostMatrix {
     }
 
     HostMatrix withDrivers(Map<Queue, QueueDriver> managed) {
-        return new HostMatrix(filter, setBindingMode, inventory, managedReservation, managed, mdevs);
+        return new HostMatrix(filter, setBindingMode, inventory, managedReservation, Drivers.of(managed), mdevs);
     }
 
     HostMatrix withMdevs(SortedMap<UUID, Mdev> other) {
@@ -95,7 +114,7 @@ public final class HostMatrix {
     boolean filtersLike(HostMatrix other) {
         return filter == other.filter
                 && inventory.equals(other.inventory)
-                && drivers.equals(other.drivers)
+                && drivers.ofQueues().equals(other.drivers.ofQueues())
                 && Objects.equals(managedReservation, other.managedReservation)
                 && bindingMode() == other.bindingMode();
     }
@@ -136,7 +155,7 @@ public final class HostMatrix {
     }
 
     public Map<Queue, QueueDriver> drivers() {
-        return drivers;
+        return drivers.ofQueues();
     }
 
     /** By UUID. */
@@ -146,7 +165,7 @@ public final class HostMatrix {
 
     /** Queues whose desired driver is another than vfio_ap. */
     public QueueSet givenAway() {
-        return givenAway;
+        return drivers.givenAway();
     }
 
     public QueueSet heldByForeign() {
@@ -197,7 +216,7 @@ public final class HostMatrix {
         ApMask adapters = assigned.adapters();
         for (int a = adapters.next(0); a >= 0; a = adapters.next(a + 1)) {
             if (!mdev.guestMatrix().adapters().has(a)
-                    && (givenAway.domains(a).intersects(domains)
+                    && (givenAway().domains(a).intersects(domains)
                             || heldByForeign.domains(a).intersects(domains)
                             || reservedDomains(a).intersects(domains))) {
                 adapters = adapters.without(a);
@@ -214,11 +233,7 @@ public final class HostMatrix {
         }
         ApMask reserved = keep.domains();
         if (bindingMode() == BindingMode.OVERRIDE) {
-            ApMask free = ApMask.of(drivers.entrySet().stream()
-                    .filter(entry -> entry.getKey().adapter() == adapter && entry.getValue() == QueueDriver.VFIO_AP)
-                    .mapToInt(entry -> entry.getKey().domain())
-                    .toArray());
-            return reserved.or(free.complement());
+            return reserved.or(drivers.forGuests().domains(adapter).complement());
         }
         return reservation().apmask().has(adapter) ? reserved.or(reservation().aqmask()) : reserved;
     }

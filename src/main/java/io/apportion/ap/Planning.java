@@ -550,25 +550,24 @@ final class Planning {
                 }
             });
         }
-        Set<Queue> drivers = new HashSet<>();
-        before.drivers().forEach((queue, driver) -> {
-            if (after.drivers().get(queue) != driver) {
-                drivers.add(queue);
-            }
-        });
-        after.drivers().forEach((queue, driver) -> {
-            if (before.drivers().get(queue) != driver) {
-                drivers.add(queue);
-            }
-        });
         return new Plan(
                 before,
                 after,
                 List.copyOf(effects),
                 pushed,
-                drivers,
+                differing(before.drivers(), after.drivers()),
                 !Objects.equals(before.managedReservation(), after.managedReservation()),
                 before.bindingMode() != after.bindingMode());
+    }
+
+    private static Set<Queue> differing(Map<Queue, QueueDriver> one, Map<Queue, QueueDriver> other) {
+        if (one.equals(other)) {
+            return Set.of();
+        }
+        Set<Queue> differing = new HashSet<>(one.keySet());
+        differing.addAll(other.keySet());
+        differing.removeIf(queue -> one.get(queue) == other.get(queue));
+        return differing;
     }
 
     private boolean pushedDiffers(Mdev old, HostMatrix after, Mdev now) {
