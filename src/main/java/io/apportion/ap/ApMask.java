@@ -58,11 +58,15 @@ public final class ApMask {
 
     /** All numbers from 0 to {@code last}, inclusive; {@code -1} gives the empty mask. */
     public static ApMask upTo(int last) {
-        ApMask mask = NONE;
-        for (int number = 0; number <= last; number++) {
-            mask = mask.with(number);
+        if (last >= BITS) {
+            throw new IllegalArgumentException("not in 0..255: " + last);
         }
-        return mask;
+        int count = last + 1;
+        return ofWords(leftmost(count), leftmost(count - 64), leftmost(count - 128), leftmost(count - 192));
+    }
+
+    private static long leftmost(int bits) {
+        return bits <= 0 ? 0 : -1L << Math.max(0, 64 - bits);
     }
 
     /** @param bytes exactly 32 bytes, the first one's most significant bit is bit 0 */

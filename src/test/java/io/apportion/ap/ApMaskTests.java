@@ -60,13 +60,16 @@ class ApMaskTests {
         assertThatIllegalArgumentException().isThrownBy(() -> ApMask.of(-1));
         assertThatIllegalArgumentException().isThrownBy(() -> ApMask.NONE.has(256));
         assertThatIllegalArgumentException().isThrownBy(() -> ApMask.ALL.without(-1));
+        assertThatIllegalArgumentException().isThrownBy(() -> ApMask.upTo(256));
     }
 
     @Test
     void countsUpToTheLastInclusive() {
         assertThat(ApMask.upTo(-1)).isEqualTo(ApMask.NONE);
         assertThat(ApMask.upTo(0)).isEqualTo(ApMask.of(0));
-        assertThat(ApMask.upTo(64).count()).isEqualTo(65);
+        for (int last = 0; last < ApMask.BITS; last++) {
+            assertThat(ApMask.upTo(last)).isEqualTo(ApMask.upTo(last - 1).with(last));
+        }
         assertThat(ApMask.upTo(255)).isEqualTo(ApMask.ALL);
     }
 
