@@ -241,6 +241,25 @@ class Drift {
         host.forget();
     }
 
+    /**
+     * Makes due what drifted while the policy let it be; the next round orders it. Caller holds the matrix lock, and has set
+     * the new policy. A host that stays as it is sends no report that would be judged by it.
+     */
+    static void policyChanged(LockedHost host) {
+        if (!repairs(host)) {
+            return;
+        }
+        HostRow row = host.row();
+        if (row.drifted && row.repairDue == null && row.repairTries < TRIES) {
+            row.repairDue = host.now();
+        }
+        for (MdevRow mdev : host.mdevs().values()) {
+            if (mdev.drifted && mdev.repairDue == null && mdev.repairTries < TRIES) {
+                mdev.repairDue = host.now();
+            }
+        }
+    }
+
     private static boolean repairs(LockedHost host) {
         Policy policy = host.row().policy;
         return policy == Policy.REPAIR || policy == Policy.REPAIR_ALL;

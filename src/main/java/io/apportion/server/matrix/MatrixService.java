@@ -127,7 +127,10 @@ public class MatrixService {
                     settings.policy() != null && (settings.policy() == Policy.PAUSED) != (row.policy == Policy.PAUSED);
             row.labels = settings.labels() == null ? row.labels : settings.labels();
             row.description = settings.description() == null ? row.description : settings.description();
-            row.policy = settings.policy() == null ? row.policy : settings.policy();
+            if (settings.policy() != null && settings.policy() != row.policy) {
+                row.policy = settings.policy();
+                Drift.policyChanged(host);
+            }
             if (pauses && commit == null) {
                 // The agent is told by the next desired state, which is otherwise the same.
                 commit = host.nextGeneration("policy");
