@@ -205,6 +205,20 @@ class EventApiTests extends ServedApi {
     }
 
     @Test
+    void whoeverAsksForTheHeadOfAStreamIsNotKept() {
+        api.head()
+                .uri("/events")
+                .header("Accept", "text/event-stream")
+                .exchange()
+                .expectStatus()
+                .isOk()
+                .expectHeader()
+                .contentTypeCompatibleWith("text/event-stream")
+                .expectBody()
+                .isEmpty();
+    }
+
+    @Test
     void aServerThatStopsEndsItsStreams() throws Exception {
         var server = new SpringApplicationBuilder(ServerParts.class, OpenAccess.class)
                 .properties(
