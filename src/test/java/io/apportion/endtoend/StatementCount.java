@@ -20,7 +20,7 @@ import org.springframework.jdbc.datasource.DelegatingDataSource;
  */
 final class StatementCount implements BeanPostProcessor {
 
-    private static final InheritableThreadLocal<@Nullable List<String>> SENT = new InheritableThreadLocal<>();
+    private static final ThreadLocal<@Nullable List<String>> SENT = new ThreadLocal<>();
 
     /** @return the texts of all statements that this thread sends during that work, in order */
     static List<String> during(Callable<?> work) throws Exception {
