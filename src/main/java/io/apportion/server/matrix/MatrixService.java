@@ -321,16 +321,20 @@ public class MatrixService {
 
     // ---- mdevs
 
+    /** Takes a foreign mdev as it is. The preconditions are of the host, which lists it. */
     public Written adopt(String name, UUID uuid, Mode mode) {
+        elsewhere(uuid, name);
         if (mode.dryRun()) {
             HostState before = queries.host(name);
+            mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
             return new Written(before, Snapshots.planned(before, plan.after()), uuid, plan, true, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
-            MdevState present = before.mdevs().get(uuid);
-            mode.preconditions().check("The mdev " + uuid, present == null ? null : present.tag());
+            mode.preconditions().check("The host " + name, before.tag());
+            // Another host may have got it between the look and the lock.
+            elsewhere(uuid, name);
             Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
             ForeignMdevRow foreign = host.foreign().remove(uuid);
             if (foreign != null) {

@@ -56,6 +56,7 @@ final class EventController {
                     "As text/event-stream the answer stays open: each event comes with its id, and whoever connects"
                             + " again with that id as Last-Event-ID misses none. Without Last-Event-ID and after, the"
                             + " stream begins with what happens next. A position that was pruned is gone.")
+    @Problems(ProblemKind.GONE)
     PageView<EventView> list(
             @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,
             @Parameter(description = "Only those of this mdev") @RequestParam(required = false) @Nullable UUID mdev,

@@ -73,6 +73,7 @@ final class ForeignMdevController {
             operationId = "adoptForeignMdev",
             summary = "Adopts an mdev that Apportion did not make, as it is",
             description = "Nothing changes on the host. It is one of Apportion's from then on.")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.MDEV_ELSEWHERE})
     ResponseEntity<MdevView> adopt(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @PathVariable UUID uuid,

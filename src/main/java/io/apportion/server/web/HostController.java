@@ -90,6 +90,7 @@ final class HostController {
             description =
                     "What is left out keeps its value. Switching the filter runs it for every mdev of the host; if a"
                             + " running guest would lose a queue by it, that needs force.")
+    @Problems({ProblemKind.GUEST_ATTACHED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.DRIVER_NOT_CHANGEABLE})
     ResponseEntity<HostView> put(
             @Parameter(example = "lpar3")
                     @PathVariable
@@ -112,6 +113,7 @@ final class HostController {
             operationId = "deleteHost",
             summary = "Deletes a host without mdevs",
             description = "Answers with the host as it was last. Nothing is changed on the machine.")
+    @Problems(ProblemKind.HOST_NOT_EMPTY)
     HostView delete(
             @Parameter(example = "lpar3") @PathVariable String host,
             @RequestParam(defaultValue = "false") boolean dryRun,

@@ -104,6 +104,7 @@ final class MdevController {
             operationId = "createMdev",
             summary = "Creates an mdev",
             description = "The server picks the UUID; to be able to repeat a request, pick one and PUT.")
+    @Problems({ProblemKind.NOT_FOUND, ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED})
     ResponseEntity<MdevView> create(
             @Valid @RequestBody MdevRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
@@ -130,6 +131,7 @@ final class MdevController {
             description =
                     "A list that is left out is empty; labels that are left out are kept. All or nothing. The host of"
                             + " an mdev never changes.")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_ELSEWHERE, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> put(
             @Parameter(example = Examples.NEW_MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody MdevRequest request,
@@ -145,6 +147,7 @@ final class MdevController {
             description =
                     "Refused while a guest is attached, unless forced: then it loses everything at once, its state is"
                             + " removing, and it keeps its queues until the guest has let go.")
+    @Problems({ProblemKind.GUEST_ATTACHED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevDeletedView> delete(
             @Parameter(example = Examples.NEW_MDEV) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean force,

@@ -52,6 +52,7 @@ final class MdevGuestController {
             operationId = "attachGuest",
             summary = "Tells that a guest is attached",
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
+    @Problems({ProblemKind.GUEST_ATTACHED, ProblemKind.GUEST_HAS_MDEV, ProblemKind.MDEV_REMOVING, ProblemKind.GUEST_OBSERVED})
     ResponseEntity<MdevView> attach(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody GuestRequest request,
@@ -65,6 +66,7 @@ final class MdevGuestController {
             operationId = "releaseGuest",
             summary = "Tells that no guest is attached any more",
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
+    @Problems(ProblemKind.GUEST_OBSERVED)
     ResponseEntity<MdevView> release(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean dryRun,

@@ -45,6 +45,7 @@ final class MdevMatrixController {
 
     @PutMapping("/adapters/{adapter}")
     @Operation(operationId = "assignAdapter", summary = "Assigns an adapter; one that is assigned is no error")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> assignAdapter(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x05") @PathVariable AdapterNumber adapter,
@@ -55,6 +56,7 @@ final class MdevMatrixController {
 
     @DeleteMapping("/adapters/{adapter}")
     @Operation(operationId = "unassignAdapter", summary = "Unassigns an adapter; one that is not assigned is no error")
+    @Problems({ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> unassignAdapter(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x05") @PathVariable AdapterNumber adapter,
@@ -65,6 +67,7 @@ final class MdevMatrixController {
 
     @PutMapping("/domains/{domain}")
     @Operation(operationId = "assignDomain", summary = "Assigns a usage domain; one that is assigned is no error")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> assignDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -77,6 +80,7 @@ final class MdevMatrixController {
     @Operation(
             operationId = "unassignDomain",
             summary = "Unassigns a usage domain; one that is not assigned is no error")
+    @Problems({ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> unassignDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -89,6 +93,7 @@ final class MdevMatrixController {
     @Operation(
             operationId = "assignControlDomain",
             summary = "Assigns a control domain; one that is assigned is no error")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> assignControlDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -101,6 +106,7 @@ final class MdevMatrixController {
     @Operation(
             operationId = "unassignControlDomain",
             summary = "Unassigns a control domain; one that is not assigned is no error")
+    @Problems({ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> unassignControlDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -128,6 +134,7 @@ final class MdevMatrixController {
             description =
                     "Adapters, domains and control domains at once, as the kernel's ap_config. A list that is left out"
                             + " is empty.")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
     ResponseEntity<MdevView> putMatrix(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @RequestBody MatrixRequest request,

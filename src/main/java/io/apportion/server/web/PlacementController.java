@@ -58,6 +58,7 @@ final class PlacementController {
                         + " bind; then those with more free queues left. Nothing is held: the POST of the mdev"
                         + " decides. Hosts are searched to the end unless both sides are long and the holes are many;"
                         + " reason NOT_FOUND_IN_TIME says so.")
+    @Problems(ProblemKind.NOT_FOUND)
     PlacementsView find(
             @Parameter(description = "How many") @RequestParam(defaultValue = "1") @Min(1) @Max(ApMask.BITS)
                     int adapters,

@@ -55,6 +55,7 @@ final class QueueDriverController {
             summary = "Says which driver a queue shall have",
             description = "Kept over reboots and over the card's absence. Taking the queue from a running guest needs"
                     + " force.")
+    @Problems({ProblemKind.QUEUE_RESERVED, ProblemKind.GUEST_ATTACHED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.DRIVER_NOT_CHANGEABLE})
     ResponseEntity<QueueDriverView> put(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "04.0053") @PathVariable Queue queue,
@@ -70,6 +71,7 @@ final class QueueDriverController {
             operationId = "deleteQueueDriver",
             summary = "Makes a queue's driver unmanaged again",
             description = "The queue stays where it is.")
+    @Problems(ProblemKind.HOST_CANNOT_HOT_PLUG)
     ResponseEntity<QueueDriverView> delete(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "04.0053") @PathVariable Queue queue,

@@ -51,6 +51,7 @@ final class ReservationController {
             description = "A queue is kept if its adapter is in apmask and its domain is in aqmask; all others are"
                     + " free for guests. Refused with all conflicts if a newly set adapter or domain touches any queue"
                     + " that is assigned to an mdev, with the other mask taken as all ones: the kernel's own rule.")
+    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.DRIVER_NOT_CHANGEABLE})
     ResponseEntity<ReservationView> put(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @RequestBody ReservationRequest request,

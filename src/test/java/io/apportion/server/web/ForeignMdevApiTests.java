@@ -46,7 +46,8 @@ class ForeignMdevApiTests extends ServedApi {
         UUID uuid = foreign();
         String path = "/hosts/" + host + "/foreign-mdevs/" + uuid + "/adopt";
 
-        json(post(path + "?dryRun=true", ""));
+        json(post(path + "?dryRun=true", "", "If-Match", tag(get("/hosts/" + host + "/foreign-mdevs"))));
+        problem(post(path + "?dryRun=true", "", "If-Match", "\"other\""), ProblemKind.STALE);
         assertThat(ServedApi.<List<Object>>at("$.items", json(get("/hosts/" + host + "/foreign-mdevs"))))
                 .hasSize(1);
 
@@ -69,5 +70,16 @@ class ForeignMdevApiTests extends ServedApi {
                         .get("remedy"))
                 .asString()
                 .contains("adopt");
+    }
+
+    @Test
+    void isNotAdoptedWhileAnotherHostHasAnMdevOfItsUuid() {
+        UUID uuid = foreign();
+        json(put("/hosts/" + host + "-2", "{}"));
+        json(put("/mdevs/" + uuid, "{\"host\": \"%s-2\", \"adapters\": [4]}".formatted(host)));
+        String path = "/hosts/" + host + "/foreign-mdevs/" + uuid + "/adopt";
+
+        problem(post(path + "?dryRun=true", ""), ProblemKind.MDEV_ELSEWHERE);
+        problem(post(path, ""), ProblemKind.MDEV_ELSEWHERE);
     }
 }
