@@ -191,6 +191,12 @@ final class Planning {
         if (mdev.removing()) {
             return remove.force() ? unchanged() : new Refusal.MdevRemoving(mdev.uuid());
         }
+        if (mdev.guest() == null
+                && before.inventory().reported()
+                && !before.inventory().seesGuests()) {
+            // Nobody can see whether a guest holds it: it goes when the host reports it gone.
+            return withMdev(mdev.removed(), Cause.DELETE);
+        }
         if (mdev.guest() == null) {
             TreeMap<UUID, Mdev> others = new TreeMap<>(before.mdevs());
             others.remove(mdev.uuid());
@@ -330,7 +336,13 @@ final class Planning {
             drivers.put(queue, wanted);
         }
         Cause cause = wanted == null || wanted == QueueDriver.VFIO_AP ? Cause.BIND : Cause.UNBIND;
-        return unlessGuestsLose(settle(before.withDrivers(drivers), cause), change.force());
+        return unlessGuestsLose(settle(withDrivers(drivers), cause), change.force());
+    }
+
+    /** With the binding mode that is shown now: it must not change because the last overridden card goes for a while. */
+    private HostMatrix withDrivers(Map<Queue, QueueDriver> drivers) {
+        HostMatrix changed = before.withDrivers(drivers);
+        return drivers.isEmpty() ? changed : changed.withBindingMode(before.bindingMode());
     }
 
     private @Nullable Refusal whyNotPermittedByMasks(Queue queue, QueueDriver wanted) {
@@ -400,13 +412,22 @@ final class Planning {
             }
         }
         // It starts from nothing: Q is empty.
-        return withMdev(mdev.withGuest(new Guest(null, attach.guest())).withGuestMatrix(Matrix.EMPTY), Cause.ATTACH);
+        return withMdev(
+                mdev.withGuest(new Guest("told:" + attach.guest(), attach.guest()))
+                        .withGuestMatrix(Matrix.EMPTY),
+                Cause.ATTACH);
     }
 
     private Outcome release(UUID uuid) {
         Mdev mdev = mdev(uuid);
         if (before.inventory().seesGuests()) {
             return new Refusal.GuestObserved(mdev.uuid());
+        }
+        if (mdev.removing() && !before.inventory().reported()) {
+            // No host will ever report it gone.
+            TreeMap<UUID, Mdev> others = new TreeMap<>(before.mdevs());
+            others.remove(uuid);
+            return settle(before.withMdevs(others), Cause.RELEASE);
         }
         return mdev.guest() == null ? unchanged() : withMdev(mdev.withGuest(null), Cause.RELEASE);
     }
@@ -429,7 +450,9 @@ final class Planning {
     }
 
     /** @return null once a removed mdev has gone from the host */
-    private static @Nullable Mdev seen(Mdev mdev, Change.Observe observe) {
+    private static @Nullable Mdev seen(Mdev present, Change.Observe observe) {
+        // No guest outlives its host's boot, whatever could be read since.
+        Mdev mdev = observe.reboot() ? present.withGuest(null) : present;
         if (observe.mdevs() == null) {
             return mdev;
         }
@@ -445,7 +468,7 @@ final class Planning {
             next = next.withHeld(Matrix.EMPTY);
         }
         if (!observe.inventory().seesGuests()) {
-            return observe.reboot() ? next.withGuest(null) : next;
+            return next;
         }
         if (seen == null) {
             return next.withGuest(null);

@@ -19,7 +19,6 @@ import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.random.RandomGenerator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One simulated host with its agent, and what a person does to it.
@@ -231,13 +230,9 @@ final class DemoHost implements AutoCloseable {
         host.reboot();
         keep(machine.withGuests(Map.of()));
         agent = newAgent();
-        agent.start();
-    }
-
-    /** What the guest of that mdev really has, or null where there is no such mdev. */
-    @Nullable
-    UUID mdevOf(String guest) {
-        return host.guests().get(guest);
+        // Those who listened to the boot before.
+        host.close();
+        start();
     }
 
     @Override

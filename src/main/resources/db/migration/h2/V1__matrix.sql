@@ -109,7 +109,7 @@ create table mdevs (
     host_id             bigint        not null references hosts (id),
     labels              varchar(16384) not null,
     version             bigint        not null,
-    -- The host's generation at its creation: an mdev that was deleted and made anew never has an old one's tag.
+    -- Its creation in milliseconds: an mdev that was deleted and made anew never has an old one's tag.
     born                bigint        not null,
     apm                 varbinary(32) not null,
     aqm                 varbinary(32) not null,

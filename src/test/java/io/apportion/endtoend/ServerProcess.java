@@ -65,6 +65,8 @@ final class ServerProcess implements AutoCloseable {
         command.add("--server.port=" + port);
         command.add("--apportion.data=" + folder);
         command.add("--apportion.identity.admin-token-file=" + folder.resolve("admin-token"));
+        command.add("--spring.datasource.url=jdbc:h2:file:" + folder.resolve("apportion")
+                + ";WRITE_DELAY=0;DB_CLOSE_ON_EXIT=FALSE");
         command.add("--spring.main.banner-mode=off");
         command.addAll(options);
         Process started = new ProcessBuilder(command)

@@ -14,12 +14,14 @@ import io.apportion.server.store.HostRow;
 import io.apportion.server.store.MdevRow;
 import io.apportion.wire.ObservedHost.Applied;
 import io.apportion.wire.ObservedHost.ObjectResult;
+import io.apportion.wire.ObservedHost.ObservedMdev;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
 
@@ -45,21 +47,31 @@ class Drift {
     /**
      * Judges what a report shows. Caller holds the matrix lock; the rows already show what was observed.
      *
-     * @param mdevsKnown whether the report could read the host's mdevs
+     * @param read the mdevs as read for this report; null: unknown, like each of their parts, and judged by a later report
      */
-    void judge(LockedHost host, Applied applied, boolean mdevsKnown) {
-        HostRow row = host.row();
-        if (applied.generation() != row.generation) {
+    void judge(LockedHost host, Applied applied, @Nullable List<ObservedMdev> read) {
+        if (applied.generation() != host.row().generation) {
             return;
         }
         Map<String, ObjectResult> results = new HashMap<>();
         applied.results().forEach(result -> results.put(result.kind() + ' ' + result.id(), result));
         HostMatrix matrix = host.state().matrix();
-        if (mdevsKnown) {
+        if (read != null) {
+            Map<UUID, ObservedMdev> there = new HashMap<>();
+            read.forEach(mdev -> there.put(mdev.uuid(), mdev));
             for (Mdev mdev : matrix.mdevs().values()) {
                 ObjectResult result = results.get(CommitObjectRow.MDEV + ' ' + mdev.uuid());
-                if (result != null && result.errno() == null && !mdev.removing()) {
-                    judge(host, matrix, mdev, host.mdev(mdev.uuid()));
+                MdevRow row = host.mdev(mdev.uuid());
+                if (result == null) {
+                    continue;
+                }
+                if (result.errno() != null || mdev.removing()) {
+                    // It failed, or it is on its way out: no drift.
+                    row.drifted = false;
+                    row.repairTries = 0;
+                    row.repairDue = null;
+                } else {
+                    judge(host, matrix, mdev, row, there.get(mdev.uuid()));
                 }
             }
         }
@@ -67,14 +79,15 @@ class Drift {
         orderDue(host);
     }
 
-    private static void judge(LockedHost host, HostMatrix matrix, Mdev mdev, MdevRow row) {
-        String differs = difference(matrix, mdev, row);
+    private static void judge(LockedHost host, HostMatrix matrix, Mdev mdev, MdevRow row, @Nullable ObservedMdev read) {
+        String differs = difference(matrix, mdev, read);
         if (differs == null) {
             if (row.drifted) {
                 row.drifted = false;
                 row.repairTries = 0;
                 row.repairDue = null;
                 row.kernelFiltered = ApMask.NONE;
+                row.filtered = !mdev.assigned().isIn(mdev.guestMatrix());
                 host.event("drift.ended", mdev.uuid(), null, null, null, null, null);
             }
             return;
@@ -82,7 +95,7 @@ class Drift {
         if (!row.drifted) {
             row.drifted = true;
             row.repairTries = 0;
-            row.repairDue = repairs(host) ? host.now() : null;
+            row.repairDue = repairs(host.row().policy) ? host.now() : null;
             host.event(
                     "drift.found",
                     mdev.uuid(),
@@ -93,24 +106,23 @@ class Drift {
                     row.seen ? EventText.matrix(seenGuest(row)) : null);
         } else if (row.repairTries >= TRIES && row.repairDue != null) {
             giveUp(host, mdev, row);
-        } else if (row.repairTries == 0 && row.repairDue == null && repairs(host)) {
+        } else if (row.repairTries == 0 && row.repairDue == null && repairs(host.row().policy)) {
             // Something changed since, and it still differs: judged anew.
             row.repairDue = host.now();
         }
     }
 
     /** @return in words what the host shows otherwise, or null */
-    private static @Nullable String difference(HostMatrix matrix, Mdev mdev, MdevRow row) {
-        if (!row.seen) {
+    private static @Nullable String difference(HostMatrix matrix, Mdev mdev, @Nullable ObservedMdev read) {
+        if (read == null) {
             return "The mdev is not on the host.";
         }
-        Matrix assigned = new Matrix(orNone(row.seenApm), orNone(row.seenAqm), orNone(row.seenAdm));
-        Matrix claim = matrix.claim(mdev);
-        if (row.seenApm != null && !assigned.equals(claim) && !assigned.equals(mdev.guestMatrix())) {
+        Matrix assigned = read.assigned();
+        if (assigned != null && !assigned.equals(matrix.claim(mdev)) && !assigned.equals(mdev.guestMatrix())) {
             return "Its matrix on the host is another.";
         }
-        if (row.seenGuestApm != null) {
-            Matrix guest = seenGuest(row);
+        Matrix guest = read.guestMatrix();
+        if (guest != null) {
             boolean neitherHasQueues =
                     guest.queueCount() == 0 && mdev.guestMatrix().queueCount() == 0;
             if (!neitherHasQueues
@@ -152,10 +164,12 @@ class Drift {
                 .filter(queue -> done(results, CommitObjectRow.DRIVER, queue.toString()))
                 .toList();
         boolean drifted = reservation || !drivers.isEmpty();
+        boolean repairable =
+                (reservation && row.policy == Policy.REPAIR_ALL) || (!drivers.isEmpty() && repairs(row.policy));
         if (drifted && !row.drifted) {
             row.drifted = true;
             row.repairTries = 0;
-            row.repairDue = repairs(host) ? host.now() : null;
+            row.repairDue = repairable ? host.now() : null;
             Map<String, Object> detail = new LinkedHashMap<>();
             detail.put("reservation", reservation);
             detail.put("drivers", drivers.stream().map(Queue::toString).toList());
@@ -172,6 +186,8 @@ class Drift {
             row.repairTries = 0;
             row.repairDue = null;
             host.event("drift.ended", null, null, null, null, null, null);
+        } else if (repairable && row.repairTries == 0 && row.repairDue == null) {
+            row.repairDue = host.now();
         } else if (drifted && row.repairTries >= TRIES && row.repairDue != null) {
             row.repairDue = null;
             host.event("drift.given-up", null, null, null, Map.of("tries", (int) row.repairTries), null, null);
@@ -193,12 +209,13 @@ class Drift {
         if (row.appliedGeneration == null || row.appliedGeneration != row.generation) {
             return;
         }
-        if (!repairs(host)) {
+        if (!repairs(row.policy)) {
             return;
         }
         List<MdevRow> mdevs = new ArrayList<>();
         for (MdevRow mdev : host.mdevs().values()) {
             if (mdev.drifted
+                    && mdev.commitState == CommitState.APPLIED
                     && mdev.repairDue != null
                     && !mdev.repairDue.isAfter(host.now())
                     && mdev.repairTries < TRIES) {
@@ -246,10 +263,10 @@ class Drift {
      * the new policy. A host that stays as it is sends no report that would be judged by it.
      */
     static void policyChanged(LockedHost host) {
-        if (!repairs(host)) {
+        HostRow row = host.row();
+        if (!repairs(row.policy)) {
             return;
         }
-        HostRow row = host.row();
         if (row.drifted && row.repairDue == null && row.repairTries < TRIES) {
             row.repairDue = host.now();
         }
@@ -260,8 +277,7 @@ class Drift {
         }
     }
 
-    private static boolean repairs(LockedHost host) {
-        Policy policy = host.row().policy;
+    static boolean repairs(Policy policy) {
         return policy == Policy.REPAIR || policy == Policy.REPAIR_ALL;
     }
 

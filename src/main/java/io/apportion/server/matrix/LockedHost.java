@@ -228,6 +228,8 @@ final class LockedHost {
             }
             if (plan.reservation() || plan.bindingMode()) {
                 touch(commit, CommitObjectRow.RESERVATION, "");
+            }
+            if (plan.reservation() || plan.bindingMode() || !plan.drivers().isEmpty()) {
                 host.repairTries = 0;
                 host.repairDue = null;
             }
@@ -281,7 +283,7 @@ final class LockedHost {
                 present = new MdevRow();
                 present.uuid = mdev.uuid();
                 present.hostId = id();
-                present.born = row().generation + 1;
+                present.born = now.toEpochMilli();
                 copy(mdev, present);
                 persist(present);
                 mdevs.put(mdev.uuid(), present);

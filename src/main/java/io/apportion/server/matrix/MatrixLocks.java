@@ -101,8 +101,9 @@ class MatrixLocks {
             boolean[] locked = {false};
             long[] lockedAt = {0};
             AtomicReference<@Nullable LockedHost> used = new AtomicReference<>();
+            T result;
             try {
-                T result = transaction.execute(status -> {
+                result = transaction.execute(status -> {
                     LockedHost lockedHost = LockedHost.lock(stores, host, caller, clock);
                     locked[0] = true;
                     lockedAt[0] = System.nanoTime();
@@ -112,11 +113,6 @@ class MatrixLocks {
                     used.set(lockedHost);
                     return done;
                 });
-                LockedHost stored = used.get();
-                if (stored != null) {
-                    stored.changed().ifPresent(publisher::publishEvent);
-                }
-                return Objects.requireNonNull(result);
             } catch (ConcurrencyFailureException | DataIntegrityViolationException conflict) {
                 if (!locked[0]) {
                     throw new NotDone.Busy(host, Duration.ofSeconds(1));
@@ -124,11 +120,18 @@ class MatrixLocks {
                 if (attempt == TRIES) {
                     throw conflict;
                 }
+                continue;
             } finally {
                 if (locked[0]) {
                     held.record(System.nanoTime() - lockedAt[0], TimeUnit.NANOSECONDS);
                 }
             }
+            // Kept: whatever a listener throws, this is not run again.
+            LockedHost stored = used.get();
+            if (stored != null) {
+                stored.changed().ifPresent(publisher::publishEvent);
+            }
+            return Objects.requireNonNull(result);
         }
     }
 }

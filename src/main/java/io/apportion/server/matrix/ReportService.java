@@ -8,6 +8,7 @@ import io.apportion.ap.Matrix;
 import io.apportion.ap.Mdev;
 import io.apportion.ap.Notation;
 import io.apportion.ap.Plan;
+import io.apportion.ap.Policy;
 import io.apportion.ap.QueueSet;
 import io.apportion.server.store.AdapterRow;
 import io.apportion.server.store.AgentRow;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.PlatformTransactionManager;
@@ -154,7 +156,7 @@ public class ReportService {
             row.appliedGeneration = applied.generation();
             settlement.settle(host, applied);
             host.forget();
-            drift.judge(host, applied, observed.mdevs() != null);
+            drift.judge(host, applied, observed.mdevs());
         } else {
             row.appliedGeneration = null;
         }
@@ -225,13 +227,17 @@ public class ReportService {
     private static void copyForeign(List<ObservedMdev> mdevs, LockedHost host) {
         Set<UUID> there = new HashSet<>();
         for (ObservedMdev mdev : mdevs) {
-            boolean leaving = mdev.own() && (mdev.guest() == null || guest(mdev.guest()) == null);
+            boolean leaving = mdev.own() && mdev.guest() != null && guest(mdev.guest()) == null;
             if (leaving || host.hasMdev(mdev.uuid())) {
                 continue;
             }
             there.add(mdev.uuid());
             ForeignMdevRow row = host.foreign().get(mdev.uuid());
             boolean created = row == null;
+            if (created && (mdev.assigned() == null || (mdev.guest() != null && mdev.guestMatrix() == null))) {
+                // What could not be read is not empty: adopted so, its guest would lose everything.
+                continue;
+            }
             if (row == null) {
                 row = new ForeignMdevRow();
                 row.hostId = Objects.requireNonNull(host.row().id);
@@ -387,7 +393,7 @@ public class ReportService {
         List<String> turned = Objects.requireNonNull(
                 look.execute(status -> stores.agents().turned(clock.instant().minus(Snapshots.AWAY_AFTER))));
         for (String name : turned) {
-            locks.withLock(name, Caller.SERVER, host -> {
+            unlessBusy(name, host -> {
                 AgentRow agent = host.exists() ? host.agent() : null;
                 if (agent != null) {
                     boolean silent = agent.lastSeen.isBefore(host.now().minus(Snapshots.AWAY_AFTER));
@@ -408,12 +414,21 @@ public class ReportService {
         }
     }
 
+    /** A host that is busy is left for the next round, and keeps no other waiting. */
+    private void unlessBusy(String name, Function<LockedHost, Boolean> work) {
+        try {
+            locks.withLock(name, Caller.SERVER, work);
+        } catch (NotDone.Busy nextRound) {
+            // It is found again by the same look.
+        }
+    }
+
     /** Orders the repairs of drift that are due. */
     public void orderRepairs() {
-        List<String> due =
-                Objects.requireNonNull(look.execute(status -> stores.mdevs().hostsWithRepairDue(clock.instant())));
+        List<String> due = Objects.requireNonNull(look.execute(status ->
+                stores.mdevs().hostsWithRepairDue(clock.instant(), List.of(Policy.REPAIR, Policy.REPAIR_ALL))));
         for (String name : due) {
-            locks.withLock(name, Caller.SERVER, host -> {
+            unlessBusy(name, host -> {
                 if (host.exists()) {
                     drift.orderDue(host);
                 }

@@ -7,8 +7,6 @@ import org.springframework.data.repository.Repository;
 
 public interface CommitObjects extends Repository<CommitObjectRow, CommitObjectRow.Key> {
 
-    List<CommitObjectRow> findByCommitIdOrderByKindAscObjectAsc(long commitId);
-
     List<CommitObjectRow> findByCommitIdIn(Collection<Long> commitIds);
 
     /** Those that a report of that generation can settle, the newest generation first. */

@@ -22,9 +22,6 @@ public interface Hosts extends Repository<HostRow, Long> {
 
     List<HostRow> findByIdIn(Collection<Long> ids);
 
-    @Query("select h.name from HostRow h where h.id = :id")
-    Optional<String> nameOf(long id);
-
     @Query("select h.name from HostRow h where h.id = (select m.hostId from MdevRow m where m.uuid = :mdev)")
     Optional<String> nameOfHostOf(java.util.UUID mdev);
 }
