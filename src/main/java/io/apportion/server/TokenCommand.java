@@ -9,85 +9,164 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.Period;
+import java.time.ZoneOffset;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.regex.Pattern;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * {@code apportion token create}: asks the running server for a token, with the admin's token that it reads from a file,
- * and prints the new one. It is shown this once.
+ * {@code apportion token create}: has the running server make a token, and prints that token and nothing else, so that it
+ * can go into a file.
  */
 public final class TokenCommand {
 
     private static final String USAGE = """
-        Usage: apportion token create --name NAME --role viewer|operator|admin|agent [OPTION...]
+        Usage: apportion token create --role ROLE --name NAME [OPTION...]
 
-          --host HOST        of an agent: the only host it may speak for
-          --expires INSTANT  for example 2027-01-01T00:00:00Z; without it the token is good until it is deleted
+          --role ROLE        viewer, operator, admin or agent
+          --name NAME        of whoever will have it: events name it
+          --host HOST        of an agent, its only host
+          --expires WHEN     an instant (2027-01-01T00:00:00Z) or a time from now (P90D); never, if not given
           --server URL       default http://127.0.0.1:8080
-          --token-file FILE  the admin's token, default ./data/admin-token
+          --token-file FILE  with an admin's token; default ./data/admin-token
         """;
 
-    private static final Set<String> OPTIONS = Set.of("name", "role", "host", "expires", "server", "token-file");
+    private static final Set<String> OPTIONS = Set.of("role", "name", "host", "expires", "server", "token-file");
+    private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final JsonMapper JSON = JsonMapper.shared();
 
-    private TokenCommand() {}
+    private static final int DONE = 0;
+    private static final int REFUSED = 1;
+    private static final int MISUSED = 2;
+
+    private final PrintStream out;
+    private final PrintStream err;
+
+    TokenCommand(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
 
     public static void main(String[] args) {
-        System.exit(run(args, System.out, System.err));
+        System.exit(new TokenCommand(System.out, System.err).run(args));
     }
 
     /** @return the exit code: 0 done, 1 refused or not reached, 2 called wrongly */
-    static int run(String[] args, PrintStream out, PrintStream err) {
-        Map<String, String> options = new TreeMap<>();
-        boolean understood = args.length % 2 == 1 && args[0].equals("create");
-        for (int i = 1; understood && i < args.length; i += 2) {
-            String name = args[i].startsWith("--") ? args[i].substring(2) : "";
-            understood = OPTIONS.contains(name);
-            options.put(name, args[i + 1]);
-        }
-        if (!understood || !options.containsKey("name") || !options.containsKey("role")) {
+    int run(String... args) {
+        try {
+            return create(options(args));
+        } catch (IllegalArgumentException e) {
+            err.println(e.getMessage());
             err.print(USAGE);
-            return 2;
+            return MISUSED;
+        } catch (NoSuchFileException missing) {
+            err.println(
+                    "There is no " + missing.getMessage() + ": name a file with an admin's token with --token-file.");
+            return REFUSED;
+        } catch (IOException | JacksonException e) {
+            err.println("Not done: " + e);
+            return REFUSED;
         }
-        Map<String, Object> wanted = new LinkedHashMap<>();
-        wanted.put("name", options.get("name"));
-        wanted.put("role", options.get("role"));
+    }
+
+    private int create(Map<String, String> options) throws IOException {
+        URI server = URI.create(options.getOrDefault("server", "http://127.0.0.1:8080"));
+        requireSafe(server);
+        String admin = Files.readString(Path.of(options.getOrDefault("token-file", "./data/admin-token")))
+                .strip();
+        HttpRequest request = HttpRequest.newBuilder(server.resolve("/api/v1/tokens"))
+                .timeout(PATIENCE)
+                .header("Authorization", "Bearer " + admin)
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(JSON.writeValueAsString(body(options))))
+                .build();
+        try (HttpClient client =
+                HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
+            HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+            JsonNode json = JSON.readTree(answer.body());
+            if (answer.statusCode() == 201) {
+                out.println(json.path("token").asString(""));
+                return DONE;
+            }
+            err.println(json.path("detail").asString("") + "\n"
+                    + json.path("remedy").asString(""));
+            return REFUSED;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return REFUSED;
+        }
+    }
+
+    private static Map<String, String> body(Map<String, String> options) {
+        Map<String, String> body = new LinkedHashMap<>();
+        body.put("name", required(options, "name"));
+        body.put("role", required(options, "role"));
         if (options.containsKey("host")) {
-            wanted.put("host", options.get("host"));
+            body.put("host", required(options, "host"));
         }
         if (options.containsKey("expires")) {
-            wanted.put("expiresAt", options.get("expires"));
+            body.put("expiresAt", instant(required(options, "expires")).toString());
         }
-        String server = options.getOrDefault("server", "http://127.0.0.1:8080");
-        Path file = Path.of(options.getOrDefault("token-file", "data/admin-token"));
-        try (HttpClient http = HttpClient.newHttpClient()) {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(server).resolve("/api/v1/tokens"))
-                    .header("Authorization", "Bearer " + Files.readString(file).strip())
-                    .header("Content-Type", "application/json")
-                    .POST(HttpRequest.BodyPublishers.ofString(JSON.writeValueAsString(wanted)))
-                    .build();
-            HttpResponse<String> response = http.send(request, HttpResponse.BodyHandlers.ofString());
-            JsonNode answer = JSON.readTree(response.body());
-            if (response.statusCode() != 201) {
-                err.println(answer.path("detail").asString(response.body()));
-                err.println(answer.path("remedy").asString(""));
-                return 1;
+        return body;
+    }
+
+    /** An admin's token over a network in the clear would be everybody's. */
+    private static void requireSafe(URI server) {
+        String host = server.getHost();
+        boolean safe = "https".equals(server.getScheme())
+                || ("http".equals(server.getScheme())
+                        && host != null
+                        && LOOPBACK.matcher(host).matches());
+        if (!safe) {
+            throw new IllegalArgumentException("--server is neither https nor this machine: " + server);
+        }
+    }
+
+    private static Instant instant(String text) {
+        Instant now = Instant.now();
+        try {
+            return text.startsWith("P") ? later(now, text) : Instant.parse(text);
+        } catch (DateTimeException e) {
+            throw new IllegalArgumentException("--expires is neither an instant nor a time from now: " + text, e);
+        }
+    }
+
+    private static Instant later(Instant now, String text) {
+        return text.contains("T")
+                ? now.plus(Duration.parse(text))
+                : now.atOffset(ZoneOffset.UTC).plus(Period.parse(text)).toInstant();
+    }
+
+    private static String required(Map<String, String> options, String name) {
+        String value = options.get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("--" + name + " is missing");
+        }
+        return value;
+    }
+
+    private static Map<String, String> options(String[] args) {
+        if (args.length % 2 == 0 || !args[0].equals("create")) {
+            throw new IllegalArgumentException("what to do is: create, with options and their values");
+        }
+        Map<String, String> options = new HashMap<>();
+        for (int i = 1; i < args.length; i += 2) {
+            String name = args[i].startsWith("--") ? args[i].substring(2) : "";
+            if (!OPTIONS.contains(name)) {
+                throw new IllegalArgumentException("unknown option " + args[i]);
             }
-            out.println(answer.path("token").asString());
-            return 0;
-        } catch (NoSuchFileException missing) {
-            err.println("There is no " + missing.getMessage() + ": name the admin's token with --token-file.");
-            return 1;
-        } catch (IOException | IllegalArgumentException unreachable) {
-            err.println("The server at " + server + " could not be asked: " + unreachable);
-            return 1;
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            return 1;
+            options.put(name, args[i + 1]);
         }
+        return options;
     }
 }
