@@ -24,6 +24,7 @@ record Cursor<K>(String list, Function<K, String> write, Function<String, K> rea
     static final Cursor<Queue> QUEUES = new Cursor<>("queues", Queue::toString, NumberForms::parseQueue);
     static final Cursor<UUID> MDEVS = new Cursor<>("mdevs", UUID::toString, TextForms::parseUuid);
     static final Cursor<Long> COMMITS = new Cursor<>("commits", String::valueOf, TextForms::parseLong);
+    static final Cursor<UUID> TOKENS = new Cursor<>("tokens", UUID::toString, TextForms::parseUuid);
     static final Cursor<Long> EVENTS = new Cursor<>("events", String::valueOf, TextForms::parseLong);
 
     /**

@@ -1,6 +1,7 @@
 package io.apportion.server.web;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swagger.v3.oas.annotations.media.Schema;
 import java.net.URI;
 import java.util.List;
 import java.util.UUID;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param oldest the oldest position there is
  * @param remedy what to do, in words
  */
+@Schema(name = "Problem")
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record ProblemView(
         URI type,

@@ -5,10 +5,14 @@ import io.apportion.server.identity.Token;
 import io.apportion.server.identity.TokenService;
 import io.apportion.server.matrix.Caller;
 import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
 import java.net.URI;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
@@ -32,6 +36,14 @@ final class TokenController {
         this.tokens = tokens;
     }
 
+    @GetMapping
+    @Operation(operationId = "listTokens", summary = "Lists tokens, without their secrets")
+    PageView<TokenView> list(
+            @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
+            @RequestParam(required = false) @Nullable String cursor) {
+        return Cursor.TOKENS.page(tokens.list(Cursor.TOKENS.after(cursor), limit + 1), limit, Token::id, TokenView::of);
+    }
+
     @GetMapping("/{id}")
     @Operation(operationId = "getToken", summary = "Shows a token, without its secret")
     TokenView get(@PathVariable UUID id) {
@@ -43,6 +55,8 @@ final class TokenController {
             operationId = "createToken",
             summary = "Makes a token",
             description = "The answer shows the token itself, once: the server keeps its hash alone.")
+    @ApiResponse(responseCode = "201", description = "Made", useReturnTypeSchema = true)
+    @ApiResponse(responseCode = "200", description = "A dry run", useReturnTypeSchema = true)
     ResponseEntity<TokenView> create(
             @Valid @RequestBody TokenRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
