@@ -22,6 +22,7 @@ import org.springframework.boot.test.context.SpringBootTest;
             "apportion.push.look-every=1h",
             "apportion.push.heard-every=1h",
             "apportion.push.largest-body=1MB",
-            "management.prometheus.metrics.export.enabled=true"
+            "management.prometheus.metrics.export.enabled=true",
+            "logging.level.io.apportion.agent=off"
         })
 public @interface FullServer {}
