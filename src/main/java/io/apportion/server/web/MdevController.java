@@ -131,7 +131,13 @@ final class MdevController {
             description =
                     "A list that is left out is empty; labels that are left out are kept. All or nothing. The host of"
                             + " an mdev never changes.")
-    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_ELSEWHERE, ProblemKind.MDEV_REMOVING})
+    @Problems({
+        ProblemKind.QUEUE_IN_USE,
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.MDEV_ELSEWHERE,
+        ProblemKind.MDEV_REMOVING
+    })
     ResponseEntity<MdevView> put(
             @Parameter(example = Examples.NEW_MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody MdevRequest request,

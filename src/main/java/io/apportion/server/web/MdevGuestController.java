@@ -52,7 +52,12 @@ final class MdevGuestController {
             operationId = "attachGuest",
             summary = "Tells that a guest is attached",
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
-    @Problems({ProblemKind.GUEST_ATTACHED, ProblemKind.GUEST_HAS_MDEV, ProblemKind.MDEV_REMOVING, ProblemKind.GUEST_OBSERVED})
+    @Problems({
+        ProblemKind.GUEST_ATTACHED,
+        ProblemKind.GUEST_HAS_MDEV,
+        ProblemKind.MDEV_REMOVING,
+        ProblemKind.GUEST_OBSERVED
+    })
     ResponseEntity<MdevView> attach(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Valid @RequestBody GuestRequest request,

@@ -45,7 +45,12 @@ final class MdevMatrixController {
 
     @PutMapping("/adapters/{adapter}")
     @Operation(operationId = "assignAdapter", summary = "Assigns an adapter; one that is assigned is no error")
-    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
+    @Problems({
+        ProblemKind.QUEUE_IN_USE,
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.MDEV_REMOVING
+    })
     ResponseEntity<MdevView> assignAdapter(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x05") @PathVariable AdapterNumber adapter,
@@ -67,7 +72,12 @@ final class MdevMatrixController {
 
     @PutMapping("/domains/{domain}")
     @Operation(operationId = "assignDomain", summary = "Assigns a usage domain; one that is assigned is no error")
-    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
+    @Problems({
+        ProblemKind.QUEUE_IN_USE,
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.MDEV_REMOVING
+    })
     ResponseEntity<MdevView> assignDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -93,7 +103,12 @@ final class MdevMatrixController {
     @Operation(
             operationId = "assignControlDomain",
             summary = "Assigns a control domain; one that is assigned is no error")
-    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
+    @Problems({
+        ProblemKind.QUEUE_IN_USE,
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.MDEV_REMOVING
+    })
     ResponseEntity<MdevView> assignControlDomain(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @Parameter(example = "0x0047") @PathVariable DomainNumber domain,
@@ -134,7 +149,12 @@ final class MdevMatrixController {
             description =
                     "Adapters, domains and control domains at once, as the kernel's ap_config. A list that is left out"
                             + " is empty.")
-    @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.MDEV_REMOVING})
+    @Problems({
+        ProblemKind.QUEUE_IN_USE,
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.MDEV_REMOVING
+    })
     ResponseEntity<MdevView> putMatrix(
             @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
             @RequestBody MatrixRequest request,

@@ -55,7 +55,12 @@ final class QueueDriverController {
             summary = "Says which driver a queue shall have",
             description = "Kept over reboots and over the card's absence. Taking the queue from a running guest needs"
                     + " force.")
-    @Problems({ProblemKind.QUEUE_RESERVED, ProblemKind.GUEST_ATTACHED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.DRIVER_NOT_CHANGEABLE})
+    @Problems({
+        ProblemKind.QUEUE_RESERVED,
+        ProblemKind.GUEST_ATTACHED,
+        ProblemKind.HOST_CANNOT_HOT_PLUG,
+        ProblemKind.DRIVER_NOT_CHANGEABLE
+    })
     ResponseEntity<QueueDriverView> put(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "04.0053") @PathVariable Queue queue,
