@@ -4,6 +4,7 @@ import io.apportion.ap.Queue;
 import io.apportion.server.web.AdapterNumber;
 import io.apportion.server.web.DomainNumber;
 import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.media.Content;
 import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.tags.Tag;
@@ -40,11 +41,11 @@ final class DemoController {
     record CardRequest(
             @Nullable Boolean configured, @Nullable Boolean checkstopped) {}
 
-    record GuestRequest(@NotNull UUID mdev) {}
+    record StartRequest(@NotNull UUID mdev) {}
 
     @GetMapping
     @Operation(operationId = "getMachine", summary = "Shows a simulated machine, and what its guests really have")
-    MachineView get(@PathVariable String host) {
+    MachineView get(@Parameter(example = "lpar1") @PathVariable String host) {
         return MachineView.of(host, hosts.host(host));
     }
 
@@ -57,11 +58,9 @@ final class DemoController {
                             content =
                                     @Content(
                                             examples =
-                                                    @ExampleObject(
-                                                            name = "broken",
-                                                            value = "{\"configured\": true, \"checkstopped\": true}"))))
+                                                    @ExampleObject("{\"configured\": true, \"checkstopped\": true}"))))
     MachineView putCard(
-            @PathVariable String host, @PathVariable AdapterNumber adapter, @Valid @RequestBody CardRequest request) {
+            @Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x04") @PathVariable AdapterNumber adapter, @Valid @RequestBody CardRequest request) {
         DemoHost machine = hosts.host(host);
         machine.putCard(
                 adapter.value(),
@@ -72,7 +71,7 @@ final class DemoController {
 
     @DeleteMapping("/cards/{adapter}")
     @Operation(operationId = "deleteCard", summary = "Takes a card out")
-    MachineView deleteCard(@PathVariable String host, @PathVariable AdapterNumber adapter) {
+    MachineView deleteCard(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x04") @PathVariable AdapterNumber adapter) {
         DemoHost machine = hosts.host(host);
         machine.removeCard(adapter.value());
         return MachineView.of(host, machine);
@@ -80,7 +79,7 @@ final class DemoController {
 
     @PutMapping("/domains/{domain}")
     @Operation(operationId = "putDomain", summary = "Gives the machine a domain")
-    MachineView putDomain(@PathVariable String host, @PathVariable DomainNumber domain) {
+    MachineView putDomain(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
         DemoHost machine = hosts.host(host);
         machine.putDomain(domain.value());
         return MachineView.of(host, machine);
@@ -88,7 +87,7 @@ final class DemoController {
 
     @DeleteMapping("/domains/{domain}")
     @Operation(operationId = "deleteDomain", summary = "Takes a domain from the machine")
-    MachineView deleteDomain(@PathVariable String host, @PathVariable DomainNumber domain) {
+    MachineView deleteDomain(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
         DemoHost machine = hosts.host(host);
         machine.removeDomain(domain.value());
         return MachineView.of(host, machine);
@@ -96,7 +95,7 @@ final class DemoController {
 
     @PutMapping("/queues/{queue}")
     @Operation(operationId = "putQueue", summary = "Lets a queue answer again")
-    MachineView putQueue(@PathVariable String host, @PathVariable Queue queue) {
+    MachineView putQueue(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "05.0054") @PathVariable Queue queue) {
         DemoHost machine = hosts.host(host);
         machine.putQueue(queue);
         return MachineView.of(host, machine);
@@ -104,7 +103,7 @@ final class DemoController {
 
     @DeleteMapping("/queues/{queue}")
     @Operation(operationId = "deleteQueue", summary = "Makes a queue vanish: its card and its domain stay")
-    MachineView deleteQueue(@PathVariable String host, @PathVariable Queue queue) {
+    MachineView deleteQueue(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "05.0054") @PathVariable Queue queue) {
         DemoHost machine = hosts.host(host);
         machine.removeQueue(queue);
         return MachineView.of(host, machine);
@@ -119,12 +118,10 @@ final class DemoController {
                             content =
                                     @Content(
                                             examples =
-                                                    @ExampleObject(
-                                                            name = "vault",
-                                                            value = "{\"mdev\":"
+                                                    @ExampleObject("{\"mdev\":"
                                                                     + " \"c2e8f4a6-1b7d-4930-b5c8-9a0d6e3f7b03\"}"))))
     MachineView putGuest(
-            @PathVariable String host, @PathVariable String name, @Valid @RequestBody GuestRequest request) {
+            @Parameter(example = "lpar2") @PathVariable String host, @Parameter(example = "vault-vm") @PathVariable String name, @Valid @RequestBody StartRequest request) {
         DemoHost machine = hosts.host(host);
         machine.openGuest(name, request.mdev());
         return MachineView.of(host, machine);
@@ -132,7 +129,7 @@ final class DemoController {
 
     @DeleteMapping("/guests/{name}")
     @Operation(operationId = "stopGuest", summary = "Stops a guest, which lets its mdev go")
-    MachineView deleteGuest(@PathVariable String host, @PathVariable String name) {
+    MachineView deleteGuest(@Parameter(example = "lpar2") @PathVariable String host, @Parameter(example = "vault-vm") @PathVariable String name) {
         DemoHost machine = hosts.host(host);
         machine.closeGuest(name);
         return MachineView.of(host, machine);
@@ -140,7 +137,7 @@ final class DemoController {
 
     @PostMapping("/reboot")
     @Operation(operationId = "reboot", summary = "Boots the host: its kernel forgets everything, its guests are gone")
-    MachineView reboot(@PathVariable String host) {
+    MachineView reboot(@Parameter(example = "lpar1") @PathVariable String host) {
         DemoHost machine = hosts.host(host);
         machine.reboot();
         return MachineView.of(host, machine);

@@ -8,11 +8,11 @@ import java.util.UUID;
 
 /** A simulated machine. {@code guests} shows the masks of each guest's control block: what it really has. */
 record MachineView(
-        String host, List<CardView> cards, List<String> domains, List<String> absentQueues, List<GuestView> guests) {
+        String host, List<CardView> cards, List<String> domains, List<String> absentQueues, List<RunningGuestView> guests) {
 
     record CardView(String adapter, String type, String mode, boolean configured, boolean checkstopped) {}
 
-    record GuestView(
+    record RunningGuestView(
             String name, UUID mdev, List<String> adapters, List<String> domains, List<String> controlDomains) {}
 
     static MachineView of(String name, DemoHost host) {
@@ -32,7 +32,7 @@ record MachineView(
                 machine.guests().entrySet().stream()
                         .map(guest -> {
                             Matrix matrix = host.simulated().guestMatrix(guest.getValue());
-                            return new GuestView(
+                            return new RunningGuestView(
                                     guest.getKey(),
                                     guest.getValue(),
                                     Notation.adapters(matrix.adapters()),

@@ -59,7 +59,7 @@ final class CommitController {
 
     @GetMapping("/{id}")
     @Operation(operationId = "getCommit", summary = "Shows a commit with what became of each of its objects")
-    CommitView get(@PathVariable long id) {
+    CommitView get(@Parameter(example = "1") @PathVariable long id) {
         return CommitView.of(queries.commit(id));
     }
 }

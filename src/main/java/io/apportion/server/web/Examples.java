@@ -10,5 +10,15 @@ final class Examples {
 
     static final String NEW_MDEV = "62177883-f1bb-47f0-914d-32a22e3a8804";
 
+    /** Of {@link #HOST}: made by hand, which in a demo somebody has to do first. */
+    static final String FOREIGN_MDEV = "3d0c9e14-7f3b-4a2e-9b61-5e8f0a4d2c17";
+
+    /** Beside {@link #NEW_MDEV}, and of the same numbers. */
+    static final String MDEV_OF_OTHER_HOST = """
+            {"host": "lpar2", "labels": {"tenant": "bank"}, "adapters": ["0x04", 5], "domains": ["0x0004"]}\
+            """;
+
+    static final String TOKEN = "33fd51bb-57dc-4d38-808f-2de481eaadae";
+
     private Examples() {}
 }

@@ -76,7 +76,7 @@ final class ForeignMdevController {
     @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.MDEV_ELSEWHERE})
     ResponseEntity<MdevView> adopt(
             @Parameter(example = Examples.HOST) @PathVariable String host,
-            @PathVariable UUID uuid,
+            @Parameter(example = Examples.FOREIGN_MDEV) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
         return answers.mdev(matrix.adopt(host, uuid, conditions.mode(dryRun)), conditions, dryRun);

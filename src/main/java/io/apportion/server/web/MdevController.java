@@ -8,6 +8,8 @@ import io.apportion.server.matrix.MdevSelection;
 import io.apportion.server.matrix.MdevState;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.media.Content;
+import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
@@ -103,7 +105,10 @@ final class MdevController {
     @Operation(
             operationId = "createMdev",
             summary = "Creates an mdev",
-            description = "The server picks the UUID; to be able to repeat a request, pick one and PUT.")
+            description = "The server picks the UUID; to be able to repeat a request, pick one and PUT.",
+            requestBody =
+                    @io.swagger.v3.oas.annotations.parameters.RequestBody(
+                            content = @Content(examples = @ExampleObject(Examples.MDEV_OF_OTHER_HOST))))
     @Problems({ProblemKind.NOT_FOUND, ProblemKind.QUEUE_IN_USE, ProblemKind.QUEUE_RESERVED})
     ResponseEntity<MdevView> create(
             @Valid @RequestBody MdevRequest request,

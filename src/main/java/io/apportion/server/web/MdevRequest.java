@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** An mdev, whole: a list that is left out is empty, while labels that are left out are kept. */
 @Schema(example = """
-    {"host": "lpar1", "labels": {"tenant": "bank"}, "adapters": ["0x04", 5], "domains": ["0x0004"], "controlDomains": []}\
+    {"host": "lpar1", "labels": {"tenant": "bank"}, "adapters": ["0x04", 5], "domains": ["0x0053"], "controlDomains": []}\
     """)
 record MdevRequest(
         @NotNull @Schema(requiredMode = Schema.RequiredMode.REQUIRED)

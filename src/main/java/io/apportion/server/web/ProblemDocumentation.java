@@ -11,9 +11,11 @@ import io.swagger.v3.oas.models.Components;
 import io.swagger.v3.oas.models.OpenAPI;
 import io.swagger.v3.oas.models.Operation;
 import io.swagger.v3.oas.models.examples.Example;
+import io.swagger.v3.oas.models.headers.Header;
 import io.swagger.v3.oas.models.media.Content;
 import io.swagger.v3.oas.models.media.MediaType;
 import io.swagger.v3.oas.models.media.Schema;
+import io.swagger.v3.oas.models.media.StringSchema;
 import io.swagger.v3.oas.models.responses.ApiResponse;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
@@ -119,9 +121,21 @@ final class ProblemDocumentation implements GlobalOperationCustomizer, GlobalOpe
     private static ApiResponse response(List<String> slugs) {
         MediaType problem = new MediaType().schema(new Schema<>().$ref("#/components/schemas/Problem"));
         slugs.forEach(slug -> problem.addExamples(slug, new Example().$ref("#/components/examples/" + slug)));
-        return new ApiResponse()
+        ApiResponse response = new ApiResponse()
                 .description(String.join(", ", slugs))
                 .content(new Content().addMediaType(Problem.MEDIA_TYPE, problem));
+        response.addHeaderObject(RequestIds.HEADER, new Header().$ref(RequestIds.HEADER));
+        if (slugs.contains(ProblemKind.UNAUTHENTICATED.slug())) {
+            response.addHeaderObject("WWW-Authenticate", header("How to be let in", "Bearer"));
+        }
+        if (slugs.contains(ProblemKind.DATABASE_UNAVAILABLE.slug())) {
+            response.addHeaderObject("Retry-After", header("Seconds", "1"));
+        }
+        return response;
+    }
+
+    private static Header header(String description, String example) {
+        return new Header().description(description).schema(new StringSchema().example(example));
     }
 
     @Override

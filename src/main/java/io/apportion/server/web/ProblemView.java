@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 @Schema(name = "Problem")
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record ProblemView(
+        @Schema(implementation = String.class, format = "uri-reference", example = "/problems/queue-in-use")
         URI type,
         String title,
         int status,
@@ -58,5 +59,12 @@ record ProblemView(
      * @param value as it was sent, perhaps cut off
      * @param type the kind of this number's problem
      */
-    record BadNumber(String at, String value, URI type, String detail) {}
+    record BadNumber(
+            String at,
+            String value,
+
+            @Schema(implementation = String.class, format = "uri-reference", example = "/problems/ambiguous-number")
+            URI type,
+
+            String detail) {}
 }

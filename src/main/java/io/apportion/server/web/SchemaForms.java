@@ -46,25 +46,23 @@ final class SchemaForms implements ModelConverter, ParameterCustomizer, GlobalOp
             AdapterNumber.class,
             new Form(
                     "Adapter",
-                    "^(0x[0-9a-fA-F]+|0|[1-9][0-9]*)$",
+                    "^0x[0-9a-f]{2}$",
                     "0x05",
-                    "An adapter, 0 to 255. Answered as 0x and two hex digits; taken in plain decimal and as a JSON"
-                            + " integer as well."),
+                    "An adapter, 0 to 255."),
             DomainNumber.class,
             new Form(
                     "Domain",
-                    "^(0x[0-9a-fA-F]+|0|[1-9][0-9]*)$",
+                    "^0x00[0-9a-f]{2}$",
                     "0x0047",
-                    "A usage or control domain, 0 to 255. Answered as 0x and four hex digits; taken in plain decimal"
-                            + " and as a JSON integer as well."),
+                    "A usage or control domain, 0 to 255."),
             Queue.class,
             new Form(
                     "Queue",
-                    "^[0-9a-fA-F]{2}\\.[0-9a-fA-F]{4}$",
+                    "^[0-9a-f]{2}\\.00[0-9a-f]{2}$",
                     "05.0047",
                     "A queue: adapter and domain, two and four hex digits."),
             ApMask.class,
-            new Form("Mask", "^0x[0-9a-fA-F]{64}$", "0x" + "0".repeat(64), "256 bits, bit 0 leftmost."));
+            new Form("Mask", "^0x[0-9a-f]{64}$", "0x" + "0".repeat(64), "256 bits, bit 0 leftmost."));
 
     /** Springdoc takes what Spring makes of a text for just a text. */
     @Override

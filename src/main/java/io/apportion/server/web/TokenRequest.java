@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param host of an agent, its only host; not for others
  * @param expiresAt null: never
  */
+@Schema(example = "{\"name\": \"ci\", \"role\": \"operator\"}")
 record TokenRequest(
         @Schema(example = "ci")
         @NotNull
