@@ -60,7 +60,9 @@ final class DemoController {
                                             examples =
                                                     @ExampleObject("{\"configured\": true, \"checkstopped\": true}"))))
     MachineView putCard(
-            @Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x04") @PathVariable AdapterNumber adapter, @Valid @RequestBody CardRequest request) {
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "0x04") @PathVariable AdapterNumber adapter,
+            @Valid @RequestBody CardRequest request) {
         DemoHost machine = hosts.host(host);
         machine.putCard(
                 adapter.value(),
@@ -71,7 +73,9 @@ final class DemoController {
 
     @DeleteMapping("/cards/{adapter}")
     @Operation(operationId = "deleteCard", summary = "Takes a card out")
-    MachineView deleteCard(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x04") @PathVariable AdapterNumber adapter) {
+    MachineView deleteCard(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "0x04") @PathVariable AdapterNumber adapter) {
         DemoHost machine = hosts.host(host);
         machine.removeCard(adapter.value());
         return MachineView.of(host, machine);
@@ -79,7 +83,9 @@ final class DemoController {
 
     @PutMapping("/domains/{domain}")
     @Operation(operationId = "putDomain", summary = "Gives the machine a domain")
-    MachineView putDomain(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
+    MachineView putDomain(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
         DemoHost machine = hosts.host(host);
         machine.putDomain(domain.value());
         return MachineView.of(host, machine);
@@ -87,7 +93,9 @@ final class DemoController {
 
     @DeleteMapping("/domains/{domain}")
     @Operation(operationId = "deleteDomain", summary = "Takes a domain from the machine")
-    MachineView deleteDomain(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
+    MachineView deleteDomain(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "0x0055") @PathVariable DomainNumber domain) {
         DemoHost machine = hosts.host(host);
         machine.removeDomain(domain.value());
         return MachineView.of(host, machine);
@@ -95,7 +103,9 @@ final class DemoController {
 
     @PutMapping("/queues/{queue}")
     @Operation(operationId = "putQueue", summary = "Lets a queue answer again")
-    MachineView putQueue(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "05.0054") @PathVariable Queue queue) {
+    MachineView putQueue(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "05.0054") @PathVariable Queue queue) {
         DemoHost machine = hosts.host(host);
         machine.putQueue(queue);
         return MachineView.of(host, machine);
@@ -103,7 +113,9 @@ final class DemoController {
 
     @DeleteMapping("/queues/{queue}")
     @Operation(operationId = "deleteQueue", summary = "Makes a queue vanish: its card and its domain stay")
-    MachineView deleteQueue(@Parameter(example = "lpar1") @PathVariable String host, @Parameter(example = "05.0054") @PathVariable Queue queue) {
+    MachineView deleteQueue(
+            @Parameter(example = "lpar1") @PathVariable String host,
+            @Parameter(example = "05.0054") @PathVariable Queue queue) {
         DemoHost machine = hosts.host(host);
         machine.removeQueue(queue);
         return MachineView.of(host, machine);
@@ -117,11 +129,12 @@ final class DemoController {
                     @io.swagger.v3.oas.annotations.parameters.RequestBody(
                             content =
                                     @Content(
-                                            examples =
-                                                    @ExampleObject("{\"mdev\":"
-                                                                    + " \"c2e8f4a6-1b7d-4930-b5c8-9a0d6e3f7b03\"}"))))
+                                            examples = @ExampleObject("{\"mdev\":"
+                                                            + " \"c2e8f4a6-1b7d-4930-b5c8-9a0d6e3f7b03\"}"))))
     MachineView putGuest(
-            @Parameter(example = "lpar2") @PathVariable String host, @Parameter(example = "vault-vm") @PathVariable String name, @Valid @RequestBody StartRequest request) {
+            @Parameter(example = "lpar2") @PathVariable String host,
+            @Parameter(example = "vault-vm") @PathVariable String name,
+            @Valid @RequestBody StartRequest request) {
         DemoHost machine = hosts.host(host);
         machine.openGuest(name, request.mdev());
         return MachineView.of(host, machine);
@@ -129,7 +142,9 @@ final class DemoController {
 
     @DeleteMapping("/guests/{name}")
     @Operation(operationId = "stopGuest", summary = "Stops a guest, which lets its mdev go")
-    MachineView deleteGuest(@Parameter(example = "lpar2") @PathVariable String host, @Parameter(example = "vault-vm") @PathVariable String name) {
+    MachineView deleteGuest(
+            @Parameter(example = "lpar2") @PathVariable String host,
+            @Parameter(example = "vault-vm") @PathVariable String name) {
         DemoHost machine = hosts.host(host);
         machine.closeGuest(name);
         return MachineView.of(host, machine);

@@ -8,7 +8,11 @@ import java.util.UUID;
 
 /** A simulated machine. {@code guests} shows the masks of each guest's control block: what it really has. */
 record MachineView(
-        String host, List<CardView> cards, List<String> domains, List<String> absentQueues, List<RunningGuestView> guests) {
+        String host,
+        List<CardView> cards,
+        List<String> domains,
+        List<String> absentQueues,
+        List<RunningGuestView> guests) {
 
     record CardView(String adapter, String type, String mode, boolean configured, boolean checkstopped) {}
 

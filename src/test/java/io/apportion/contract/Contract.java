@@ -78,8 +78,9 @@ public final class Contract {
     private Contract(JsonNode root) {
         this.root = root;
         closeObjects(root.path("components").path("schemas"));
-        String document =
-                JSON.createObjectNode().<ObjectNode>set("components", root.path("components")).toString();
+        String document = JSON.createObjectNode()
+                .<ObjectNode>set("components", root.path("components"))
+                .toString();
         this.schemas = SchemaRegistry.withDialect(
                 Dialects.getOpenApi31(),
                 builder -> builder.schemas(Map.of(LOCATION, document))
@@ -126,10 +127,12 @@ public final class Contract {
 
     public List<Operation> operations() {
         List<Operation> operations = new ArrayList<>();
-        root.path("paths").properties().forEach(path -> path.getValue()
+        root.path("paths")
                 .properties()
-                .forEach(operation -> operations.add(new Operation(
-                        operation.getKey().toUpperCase(Locale.ROOT), path.getKey(), operation.getValue()))));
+                .forEach(path -> path.getValue()
+                        .properties()
+                        .forEach(operation -> operations.add(new Operation(
+                                operation.getKey().toUpperCase(Locale.ROOT), path.getKey(), operation.getValue()))));
         return operations;
     }
 
@@ -155,9 +158,8 @@ public final class Contract {
         if (operation == null && !problem) {
             return List.of(at + "no such operation is documented");
         }
-        JsonNode response = operation == null
-                ? null
-                : resolved(operation.path("responses").path(String.valueOf(status)));
+        JsonNode response =
+                operation == null ? null : resolved(operation.path("responses").path(String.valueOf(status)));
         String kind = problem && !head ? kind(body) : null;
         if (response == null || (status == 405 && response.isMissingNode())) {
             return kind != null && !OUTSIDE_OF_OPERATIONS.contains(kind)
@@ -165,8 +167,8 @@ public final class Contract {
                     : head ? List.of() : shape(at, "/components/schemas/Problem", body);
         }
         if (response.isMissingNode()) {
-            return List.of(at + "the status is not documented, but " + operation.path("responses").propertyNames()
-                    + "; the body: " + new String(body, UTF_8));
+            return List.of(at + "the status is not documented, but "
+                    + operation.path("responses").propertyNames() + "; the body: " + new String(body, UTF_8));
         }
         if (head) {
             return List.of();
@@ -192,12 +194,12 @@ public final class Contract {
             return new String(body, UTF_8)
                     .lines()
                     .filter(line -> line.startsWith("data:"))
-                    .flatMap(line -> shape(
+                    .flatMap(line ->
+                            shape(
                                     at,
                                     ref.substring(1),
-                                    line.substring("data:".length())
-                                            .getBytes(UTF_8))
-                            .stream())
+                                    line.substring("data:".length()).getBytes(UTF_8))
+                                    .stream())
                     .toList();
         }
         return shape(at, ref.substring(1), body);

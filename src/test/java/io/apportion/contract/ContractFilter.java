@@ -69,7 +69,11 @@ final class ContractFilter extends OncePerRequestFilter {
     private List<String> violations(HttpServletRequest request, HttpServletResponse response, byte[] body) {
         return contract.get()
                 .violations(
-                request.getMethod(), request.getRequestURI(), response.getStatus(), response.getContentType(), body);
+                        request.getMethod(),
+                        request.getRequestURI(),
+                        response.getStatus(),
+                        response.getContentType(),
+                        body);
     }
 
     /** Passes everything on at once and keeps a copy. */

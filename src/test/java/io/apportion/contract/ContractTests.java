@@ -207,7 +207,12 @@ class ContractTests {
                 .isEmpty();
         assertThat(check("GET", path, 404, "application/problem+json", problem.formatted("gone")))
                 .hasSize(1);
-        assertThat(check("GET", path, 404, "application/problem+json", problem.formatted("not-found").replace("title", "titel")))
+        assertThat(check(
+                        "GET",
+                        path,
+                        404,
+                        "application/problem+json",
+                        problem.formatted("not-found").replace("title", "titel")))
                 .isNotEmpty();
         assertThat(check("GET", "/api/v1/nosuch", 404, "application/problem+json", problem.formatted("not-found")))
                 .isEmpty();

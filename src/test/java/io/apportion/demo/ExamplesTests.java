@@ -23,9 +23,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
@@ -69,12 +69,13 @@ class ExamplesTests {
 
     @Test
     void eachExampleWorksWhenPasted() throws Exception {
-        Contract contract = Contract.of(send("GET", "/v3/api-docs.yaml", null, null).body());
+        Contract contract =
+                Contract.of(send("GET", "/v3/api-docs.yaml", null, null).body());
         // The agents have reported, and the guests that the demo starts run.
-        await().untilAsserted(() -> assertThat(
-                        json.readTree(send("GET", "/api/v1/mdevs?host=lpar1", null, null).body())
-                                .at("/items/0/guest/attached")
-                                .asBoolean(false))
+        await().untilAsserted(() -> assertThat(json.readTree(send("GET", "/api/v1/mdevs?host=lpar1", null, null)
+                                .body())
+                        .at("/items/0/guest/attached")
+                        .asBoolean(false))
                 .isTrue());
         prepare();
         List<String> failed = new ArrayList<>();
@@ -108,10 +109,9 @@ class ExamplesTests {
     private void prepare() throws Exception {
         UUID foreign = UUID.fromString("3d0c9e14-7f3b-4a2e-9b61-5e8f0a4d2c17");
         hosts.host("lpar1").simulated().createForeign(foreign, new Matrix(ApMask.of(4), ApMask.of(0x54), ApMask.NONE));
-        await().untilAsserted(
-                        () -> assertThat(send("GET", "/api/v1/hosts/lpar1/foreign-mdevs", null, null)
-                                        .body())
-                                .contains(foreign.toString()));
+        await().untilAsserted(() -> assertThat(send("GET", "/api/v1/hosts/lpar1/foreign-mdevs", null, null)
+                        .body())
+                .contains(foreign.toString()));
         UUID unseen = UUID.fromString("9e1b7c52-3d84-4f06-8a2d-c05f6e7b1d48");
         send("PUT", "/api/v1/hosts/lpar9", null, "{}");
         send("PUT", "/api/v1/mdevs/" + unseen, null, "{\"host\": \"lpar9\"}");
@@ -181,6 +181,7 @@ class ExamplesTests {
 
     @Test
     void swaggerUiShowsTheDemoToo() throws Exception {
-        assertThat(send("GET", "/swagger-ui/index.html", null, null).statusCode()).isEqualTo(200);
+        assertThat(send("GET", "/swagger-ui/index.html", null, null).statusCode())
+                .isEqualTo(200);
     }
 }

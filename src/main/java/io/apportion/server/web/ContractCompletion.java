@@ -147,8 +147,9 @@ final class ContractCompletion implements ParameterCustomizer, GlobalOpenApiCust
 
     private static void exampleOfItsType(MediaType body, Components components) {
         String type = type(body);
-        if (type != null && body.getExample() == null && body.getExamples() == null) {
-            body.setExample(components.getSchemas().get(type).getExample());
+        Schema<?> schema = type == null ? null : components.getSchemas().get(type);
+        if (schema != null && body.getExample() == null && body.getExamples() == null) {
+            body.setExample(schema.getExample());
         }
     }
 

@@ -15,8 +15,8 @@ final class Examples {
 
     /** Beside {@link #NEW_MDEV}, and of the same numbers. */
     static final String MDEV_OF_OTHER_HOST = """
-            {"host": "lpar2", "labels": {"tenant": "bank"}, "adapters": ["0x04", 5], "domains": ["0x0004"]}\
-            """;
+        {"host": "lpar2", "labels": {"tenant": "bank"}, "adapters": ["0x04", 5], "domains": ["0x0004"]}\
+        """;
 
     static final String TOKEN = "33fd51bb-57dc-4d38-808f-2de481eaadae";
 

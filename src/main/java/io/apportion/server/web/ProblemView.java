@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 record ProblemView(
         @Schema(implementation = String.class, format = "uri-reference", example = "/problems/queue-in-use")
         URI type,
+
         String title,
         int status,
         String detail,

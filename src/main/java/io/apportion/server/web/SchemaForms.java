@@ -44,17 +44,9 @@ final class SchemaForms implements ModelConverter, ParameterCustomizer, GlobalOp
 
     private static final Map<Class<?>, Form> FORMS = Map.of(
             AdapterNumber.class,
-            new Form(
-                    "Adapter",
-                    "^0x[0-9a-f]{2}$",
-                    "0x05",
-                    "An adapter, 0 to 255."),
+            new Form("Adapter", "^0x[0-9a-f]{2}$", "0x05", "An adapter, 0 to 255."),
             DomainNumber.class,
-            new Form(
-                    "Domain",
-                    "^0x00[0-9a-f]{2}$",
-                    "0x0047",
-                    "A usage or control domain, 0 to 255."),
+            new Form("Domain", "^0x00[0-9a-f]{2}$", "0x0047", "A usage or control domain, 0 to 255."),
             Queue.class,
             new Form(
                     "Queue",

@@ -5,8 +5,8 @@ import io.apportion.server.identity.Token;
 import io.apportion.server.identity.TokenService;
 import io.apportion.server.matrix.Caller;
 import io.swagger.v3.oas.annotations.Operation;
-import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
@@ -81,7 +81,9 @@ final class TokenController {
             summary = "Revokes a token",
             description = "It is good for nothing from now on; other replicas of the server may still take it for some"
                     + " seconds.")
-    TokenView delete(@Parameter(example = Examples.TOKEN) @PathVariable UUID id, @RequestParam(defaultValue = "false") boolean dryRun) {
+    TokenView delete(
+            @Parameter(example = Examples.TOKEN) @PathVariable UUID id,
+            @RequestParam(defaultValue = "false") boolean dryRun) {
         Token token = find(id);
         if (!dryRun) {
             tokens.revoke(id);
