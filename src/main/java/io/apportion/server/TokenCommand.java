@@ -82,13 +82,14 @@ public final class TokenCommand {
     private int create(Map<String, String> options) throws IOException {
         URI server = URI.create(options.getOrDefault("server", "http://127.0.0.1:8080"));
         requireSafe(server);
+        String wanted = JSON.writeValueAsString(body(options));
         String admin = Files.readString(Path.of(options.getOrDefault("token-file", "./data/admin-token")))
                 .strip();
         HttpRequest request = HttpRequest.newBuilder(server.resolve("/api/v1/tokens"))
                 .timeout(PATIENCE)
                 .header("Authorization", "Bearer " + admin)
                 .header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofString(JSON.writeValueAsString(body(options))))
+                .POST(HttpRequest.BodyPublishers.ofString(wanted))
                 .build();
         try (HttpClient client =
                 HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
