@@ -1,0 +1,127 @@
+package io.apportion.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.apportion.server.identity.Identity;
+import io.apportion.server.identity.Role;
+import io.apportion.server.identity.TokenService;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
+
+@SpringBootTest(classes = ServerApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+class TokenCommandTests {
+
+    @LocalServerPort
+    int port;
+
+    @Autowired
+    TokenService tokens;
+
+    @TempDir
+    Path folder;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    void writeAdminsToken() throws IOException {
+        Files.writeString(
+                folder.resolve("admin"),
+                tokens.issue("command", Role.ADMIN, null, null, "test", false).secret() + "\n");
+    }
+
+    @Test
+    void printsTheTokenAndNothingElse() {
+        assertThat(run("--name", "lpar1", "--role", "agent", "--host", "lpar1", "--expires", "P90D"))
+                .isZero();
+        assertThat(tokens.identify(printed(out))).contains(new Identity("agent:lpar1", Role.AGENT, "lpar1"));
+        assertThat(printed(err)).isEmpty();
+    }
+
+    @Test
+    void tellsWhyTheServerRefuses() {
+        assertThat(run("--name", "x", "--role", "king")).isEqualTo(1);
+        assertThat(printed(err)).contains("/role is not one of viewer, operator, admin, agent");
+        assertThat(printed(out)).isEmpty();
+    }
+
+    @Test
+    void tellsThatThereIsNoServer() {
+        assertThat(run("--name", "x", "--role", "viewer", "--server", "http://127.0.0.1:1"))
+                .isEqualTo(1);
+        assertThat(printed(err)).isNotEmpty();
+    }
+
+    @Test
+    void tellsThatThereIsNoAdminsToken() {
+        assertThat(run(
+                        "--name",
+                        "x",
+                        "--role",
+                        "viewer",
+                        "--token-file",
+                        folder.resolve("none").toString()))
+                .isEqualTo(1);
+        assertThat(printed(err)).contains("--token-file");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"http://server.example:8080", "ftp://localhost", "localhost:8080", "http://localhost.example"})
+    void sendsNoTokenInTheClear(String server) {
+        assertThat(run("--name", "x", "--role", "viewer", "--server", server)).isEqualTo(2);
+        assertThat(printed(err)).contains("neither https nor this machine");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "create",
+                "delete --name x --role viewer",
+                "create --name x",
+                "create --role viewer",
+                "create --name",
+                "create name x role viewer",
+                "create --name x --role viewer --nosuch y",
+                "create --name x --role viewer --expires soon"
+            })
+    void saysHowItIsCalled(String arguments) {
+        String[] words = arguments.isEmpty() ? new String[0] : arguments.split(" ");
+        assertThat(new TokenCommand(print(out), print(err)).run(words)).isEqualTo(2);
+        assertThat(printed(err)).contains("Usage: apportion token create");
+    }
+
+    private int run(String... options) {
+        List<String> all = new ArrayList<>(List.of("create"));
+        all.addAll(List.of(
+                "--server",
+                "http://localhost:" + port,
+                "--token-file",
+                folder.resolve("admin").toString()));
+        all.addAll(List.of(options));
+        return new TokenCommand(print(out), print(err)).run(all.toArray(String[]::new));
+    }
+
+    private static PrintStream print(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    private static String printed(ByteArrayOutputStream bytes) {
+        return bytes.toString(StandardCharsets.UTF_8).strip();
+    }
+}
