@@ -59,7 +59,7 @@ import org.springframework.jdbc.core.JdbcTemplate;
  */
 @SpringBootTest(
         classes = ServerApplication.class,
-        webEnvironment = SpringBootTest.WebEnvironment.NONE,
+        webEnvironment = SpringBootTest.WebEnvironment.MOCK,
         properties = {
             "spring.datasource.url=jdbc:h2:mem:no-guest-loses",
             "apportion.matrix.repair-backoff=0s",

@@ -32,7 +32,7 @@ import org.springframework.boot.test.context.SpringBootTest;
 /** The matrix room on a real database, reports taken from a simulated host. */
 @SpringBootTest(
         classes = ServerApplication.class,
-        webEnvironment = SpringBootTest.WebEnvironment.NONE,
+        webEnvironment = SpringBootTest.WebEnvironment.MOCK,
         properties = "spring.datasource.url=jdbc:h2:mem:matrix-room")
 class MatrixRoomTests {
 
