@@ -23,7 +23,11 @@ final class ServerProcess implements AutoCloseable {
 
     private static final JsonMapper JSON = JsonMapper.shared();
 
+    /** For tests, which start it often and ask little of it. */
+    private static final List<String> QUICK_TO_START = List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+
     private final Class<?> main;
+    private final List<String> java;
     private final Path folder;
     private final List<String> options;
     private final HttpClient http =
@@ -34,7 +38,16 @@ final class ServerProcess implements AutoCloseable {
 
     /** @param folder for its database, its token and its log */
     ServerProcess(Class<?> main, Path folder, String... options) throws IOException {
+        this(main, QUICK_TO_START, folder, options);
+    }
+
+    /**
+     * @param java options of its virtual machine
+     * @param folder for its database, its token and its log
+     */
+    ServerProcess(Class<?> main, List<String> java, Path folder, String... options) throws IOException {
         this.main = main;
+        this.java = java;
         this.folder = folder;
         this.options = List.of(options);
         try (ServerSocket free = new ServerSocket(0)) {
@@ -52,13 +65,10 @@ final class ServerProcess implements AutoCloseable {
 
     /** Returns when it answers. */
     void start() throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                main.getName()));
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(java);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         if (main.getSimpleName().equals("Apportion")) {
             command.add("server");
         }
