@@ -2,6 +2,8 @@ package io.apportion.agent;
 
 import io.apportion.wire.DesiredHost;
 import io.apportion.wire.ObservedHost.Applied;
+import io.apportion.wire.ObservedHost.ObjectResult;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
@@ -16,16 +18,16 @@ public interface AgentMemory {
     void remember(Remembered remembered);
 
     /**
-     * @param bootId the boot in which {@code applied} was applied
+     * @param bootId the boot in which {@code made} was applied
      * @param desired the newest desired state given
-     * @param applied the newest one applied, with its results
+     * @param made the newest one applied, with its results
      * @param own the mdevs that Apportion made or adopted on this host, each with the number of the newest repair that
      *     was carried out for it. All others are foreign
      */
     record Remembered(
             @Nullable String bootId,
             @Nullable DesiredHost desired,
-            @Nullable Applied applied,
+            @Nullable Made made,
             Map<UUID, Integer> own) {
 
         public static final Remembered NOTHING = new Remembered(null, null, null, Map.of());
@@ -33,7 +35,17 @@ public interface AgentMemory {
         public Remembered {
             own = Map.copyOf(own);
         }
+
+        @Nullable
+        Applied applied() {
+            return made == null
+                    ? null
+                    : new Applied(made.desired().incarnation(), made.desired().generation(), made.results());
+        }
     }
+
+    /** A state that was applied, with the result of each of its objects that is not left alone. */
+    record Made(DesiredHost desired, List<ObjectResult> results) {}
 
     /** Forgets with the object: for simulated hosts, which live no longer than the process. */
     static AgentMemory ofThisProcess() {

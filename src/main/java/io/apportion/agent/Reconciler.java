@@ -1,7 +1,9 @@
 package io.apportion.agent;
 
+import io.apportion.agent.AgentMemory.Made;
 import io.apportion.agent.AgentMemory.Remembered;
 import io.apportion.wire.DesiredHost;
+import io.apportion.wire.DesiredHost.DesiredDriver;
 import io.apportion.wire.DesiredHost.DesiredMdev;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.Applied;
@@ -11,6 +13,7 @@ import io.apportion.wire.ObservedHost.ObservedMdev;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -22,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * Makes one host what its desired state says. Knows no clock, no thread and no server; one thread at a time calls it. It
  * lives no longer than a boot of the host.
  *
- * <p>A host that merely differs from what was applied is left as it is: the server sees the difference in the report,
- * and orders the repair. Only what was refused or had to wait is tried again.
+ * <p>A host that merely differs from what was applied is left as it is, also by a new state in which something else
+ * changed: the server sees the difference in the report, and orders the repair. Only what was refused or had to wait is
+ * tried again.
  */
 public final class Reconciler {
 
@@ -46,7 +50,7 @@ public final class Reconciler {
         this.bootId = kernel.bootId();
         Remembered last = memory.recall();
         boolean sameBoot = bootId.equals(last.bootId());
-        remembered = new Remembered(bootId, last.desired(), sameBoot ? last.applied() : null, last.own());
+        remembered = new Remembered(bootId, last.desired(), sameBoot ? last.made() : null, last.own());
         unfinished = unfinishedSince(remembered);
     }
 
@@ -83,7 +87,7 @@ public final class Reconciler {
     public void resume() {
         DesiredHost desired = remembered.desired();
         if (desired != null && !isApplied(desired)) {
-            pass(desired, any -> true, List.of());
+            applyChanged(desired);
         }
     }
 
@@ -105,9 +109,60 @@ public final class Reconciler {
         Map<UUID, Integer> own = new TreeMap<>(remembered.own());
         desired.mdevs().forEach(mdev -> own.putIfAbsent(mdev.uuid(), 0));
         // Before the first write, so that whatever a crash leaves behind is known to be ours.
-        remember(new Remembered(bootId, desired, remembered.applied(), own));
-        pass(desired, any -> true, List.of());
+        remember(new Remembered(bootId, desired, remembered.made(), own));
+        applyChanged(desired);
         return remembered.applied();
+    }
+
+    /** Leaves alone what is the same as in the last state applied, and was made so. */
+    private void applyChanged(DesiredHost desired) {
+        Made made = remembered.made();
+        Set<ObjectKey> same = made == null ? Set.of() : unchanged(made, desired);
+        pass(
+                desired,
+                object -> !same.contains(object),
+                made == null
+                        ? List.of()
+                        : made.results().stream()
+                                .filter(result -> same.contains(ObjectKey.of(result)))
+                                .toList());
+    }
+
+    /** Objects that are the same in both, and were made wholly so. None under another incarnation. */
+    private static Set<ObjectKey> unchanged(Made made, DesiredHost desired) {
+        DesiredHost before = made.desired();
+        if (!before.incarnation().equals(desired.incarnation())) {
+            return Set.of();
+        }
+        Set<ObjectKey> same = new HashSet<>();
+        if (before.bindingMode() == desired.bindingMode()
+                && before.reservationRepair() == desired.reservationRepair()
+                && Objects.equals(before.reservation(), desired.reservation())) {
+            same.add(ObjectKey.RESERVATION);
+            // Else the kernel binds queues anew, those that shall have no driver too.
+            Set<DesiredDriver> drivers = new HashSet<>(before.drivers());
+            desired.drivers().stream()
+                    .filter(drivers::contains)
+                    .map(ObjectKey::driver)
+                    .forEach(same::add);
+        }
+        Set<DesiredMdev> mdevs =
+                before.mdevs().stream().map(Reconciler::forAnyGuest).collect(Collectors.toSet());
+        desired.mdevs().stream()
+                .filter(mdev -> mdevs.contains(forAnyGuest(mdev)))
+                .map(mdev -> ObjectKey.mdev(mdev.uuid()))
+                .forEach(same::add);
+        // Words: something else was made instead, such as the guest matrix for the claim.
+        same.retainAll(made.results().stream()
+                .filter(result -> result.errno() == null && result.words() == null)
+                .map(ObjectKey::of)
+                .collect(Collectors.toSet()));
+        return same;
+    }
+
+    /** A guest that comes or goes changes nothing of what was written. */
+    private static DesiredMdev forAnyGuest(DesiredMdev mdev) {
+        return new DesiredMdev(mdev.uuid(), mdev.claim(), mdev.guestMatrix(), null, mdev.removing(), mdev.repair());
     }
 
     /** Whether an object of the last state given was refused, left alone, or waits for a guest to let go. */
@@ -140,15 +195,14 @@ public final class Reconciler {
         Pass pass = new Pass(kernel, keep, desired, concerned, earlier, own, created);
         pass.run();
         unfinished = pass.unfinished();
-        remember(new Remembered(
-                bootId, desired, new Applied(desired.incarnation(), desired.generation(), pass.results()), own));
+        remember(new Remembered(bootId, desired, new Made(desired, pass.results()), own));
     }
 
     private boolean isApplied(DesiredHost desired) {
-        Applied applied = remembered.applied();
-        return applied != null
-                && applied.incarnation().equals(desired.incarnation())
-                && applied.generation() == desired.generation();
+        Made made = remembered.made();
+        return made != null
+                && made.desired().incarnation().equals(desired.incarnation())
+                && made.desired().generation() == desired.generation();
     }
 
     private void remember(Remembered now) {

@@ -15,9 +15,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Within one incarnation an agent never applies a generation older than the last it was given; under a new
  * incarnation it reports first and then applies what it is given.
  *
+ * <p>An object that equals the last one made so in this boot is not written again, whatever else a new generation changes:
+ * what was changed on the host by hand since then stays until its repair is ordered. That is for the server to decide, by
+ * the host's policy.
+ *
  * @param incarnation made with the host's row, made anew after a restore of the database
  * @param paused policy {@code paused}: the agent writes nothing and reports only
  * @param reservation null: unmanaged, the masks stay as they are
+ * @param reservationRepair counts the repairs of the masks that were ordered
  * @param drivers queues whose driver is managed; all others stay as they are
  * @param mdevs every mdev that Apportion has on this host. An own mdev of the host that is not listed is to be removed
  */
@@ -28,11 +33,16 @@ public record DesiredHost(
         boolean paused,
         BindingMode bindingMode,
         @Nullable Reservation reservation,
+        int reservationRepair,
         List<DesiredDriver> drivers,
         List<DesiredMdev> mdevs) {
 
-    /** Which driver a managed queue shall have. */
-    public record DesiredDriver(Queue queue, QueueDriver driver) {}
+    /**
+     * Which driver a managed queue shall have.
+     *
+     * @param repair counts the repairs of this queue's driver that were ordered
+     */
+    public record DesiredDriver(Queue queue, QueueDriver driver, int repair) {}
 
     /**
      * @param claim what to write through {@code ap_config}: a kernel that filters makes {@code guestMatrix} of it

@@ -327,7 +327,7 @@ class AgentTests {
         start();
         DesiredHost other = desired(1, "04");
         server.push(new DesiredHost(
-                "lpar2", other.incarnation(), 1, false, other.bindingMode(), null, List.of(), other.mdevs()));
+                "lpar2", other.incarnation(), 1, false, other.bindingMode(), null, 0, List.of(), other.mdevs()));
         await().until(() -> server.dials.size() > 2);
         assertThat(kernel.take()).isEmpty();
     }
@@ -379,6 +379,7 @@ class AgentTests {
                 false,
                 BindingMode.MASKS,
                 null,
+                0,
                 List.of(),
                 List.of(new DesiredMdev(A, matrix(adapters), matrix(adapters), null, false, 0)));
     }

@@ -427,8 +427,9 @@ class RandomChangesTests {
                     false,
                     BindingMode.MASKS,
                     matrix.managedReservation(),
+                    0,
                     matrix.drivers().entrySet().stream()
-                            .map(entry -> new DesiredDriver(entry.getKey(), entry.getValue()))
+                            .map(entry -> new DesiredDriver(entry.getKey(), entry.getValue(), 0))
                             .sorted(Comparator.comparing(DesiredDriver::queue))
                             .toList(),
                     matrix.mdevs().values().stream()

@@ -39,6 +39,7 @@ class ReconcilerTests {
     private long generation;
     private BindingMode bindingMode = BindingMode.MASKS;
     private @Nullable Reservation reservation;
+    private int reservationRepair;
     private final List<DesiredDriver> drivers = new ArrayList<>();
 
     private SimulatedHost host = freeHost().build();
@@ -102,7 +103,7 @@ class ReconcilerTests {
         apply(mdev(A, "4,5x4,47", "4,5x4,47"), mdev(B, "7x4", "7x4"));
         kernel.take();
         reservation = new Reservation(ApMask.of(7), ApMask.ALL);
-        drivers.add(new DesiredDriver(Queue.parse("05.0004"), QueueDriver.NONE));
+        drivers.add(new DesiredDriver(Queue.parse("05.0004"), QueueDriver.NONE, 0));
         Applied applied = apply(removing(B, null), mdev(A, "4,6x47", "4,6x47"), mdev(C, "4x4", "4x4"));
         assertThat(kernel.take())
                 .containsExactly(
@@ -196,7 +197,7 @@ class ReconcilerTests {
         bindingMode = BindingMode.OVERRIDE;
         for (int adapter : List.of(4, 5)) {
             for (int domain : List.of(0x4, 0x47, 0x54)) {
-                drivers.add(new DesiredDriver(new Queue(adapter, domain), QueueDriver.VFIO_AP));
+                drivers.add(new DesiredDriver(new Queue(adapter, domain), QueueDriver.VFIO_AP, 0));
             }
         }
         apply(mdev(A, "4,5x4,47,54", "4,5x4,47,54"));
@@ -290,7 +291,7 @@ class ReconcilerTests {
     void hasNoResultForAnMdevOfAnotherGuestEvenIfItsMatrixIsEqual() throws KernelRefusal {
         apply(mdev(A, "4x4", "4x4"));
         openGuest("vm1", A);
-        assertThat(apply(mdev(A, "4x4", "4x4")).results()).isEmpty();
+        assertThat(apply(repaired(A, "4x4", null, 1)).results()).isEmpty();
         assertThat(reconciler.isUnfinished()).isTrue();
     }
 
@@ -430,7 +431,7 @@ class ReconcilerTests {
         kernel.take();
         kernel.refusal = line -> line.startsWith("configure a") ? "EADDRNOTAVAIL" : null;
         reservation = new Reservation(ApMask.of(5), ApMask.of(4));
-        drivers.add(new DesiredDriver(Queue.parse("05.0047"), QueueDriver.NONE));
+        drivers.add(new DesiredDriver(Queue.parse("05.0047"), QueueDriver.NONE, 0));
         Applied applied = apply(mdev(A, "4x4", "4x4"), mdev(B, "4x47", "4x47"), mdev(C, "6x4,47", "6x4,47"));
         assertThat(kernel.take()).containsExactly("configure a 4x4", "create b", "configure c 6x4,47");
         assertThat(result(applied, A).errno()).isEqualTo("EADDRNOTAVAIL");
@@ -464,6 +465,47 @@ class ReconcilerTests {
         assertThat(kernel.take()).isEmpty();
     }
 
+    @Test
+    void leavesWhatWasChangedByHandWhenSomethingElseChanges() throws KernelRefusal {
+        changeByHand();
+
+        Applied applied = apply(mdev(A, "4x4", "4x4", "vm9"), mdev(B, "5x47", "5x47"));
+        assertThat(kernel.take()).containsExactly("create b", "configure b 5x47");
+        assertThat(applied.results())
+                .containsExactly(done("reservation", ""), done("driver", "06.0004"), done(A), done(B));
+        restart();
+        reconciler.resume();
+        apply(mdev(A, "4x4", "4x4"), mdev(B, "5x47", "5x47"));
+        assertThat(kernel.take()).isEmpty();
+    }
+
+    @Test
+    void makesSoAgainEachObjectWhoseRepairIsOrdered() throws KernelRefusal {
+        changeByHand();
+        reservationRepair = 1;
+        apply(mdev(A, "4x4", "4x4"));
+        assertThat(kernel.take()).containsExactly("unbind 06.0004", "changeApmask 21 false");
+
+        host.bind(Queue.parse("06.0004"), true);
+        drivers.set(0, new DesiredDriver(Queue.parse("06.0004"), QueueDriver.NONE, 1));
+        apply(mdev(A, "4x4", "4x4"));
+        assertThat(kernel.take()).containsExactly("unbind 06.0004");
+
+        apply(repaired(A, "4x4", null, 1));
+        assertThat(kernel.take()).containsExactly("configure a 4x4");
+    }
+
+    /** Masks 0x20 and 0x99, queue 06.0004 without a driver, and mdev a with 04.0004; then another hand at each. */
+    private void changeByHand() throws KernelRefusal {
+        reservation = new Reservation(ApMask.of(32), ApMask.of(0x99));
+        drivers.add(new DesiredDriver(Queue.parse("06.0004"), QueueDriver.NONE, 0));
+        apply(mdev(A, "4x4", "4x4"));
+        host.changeApmask(ApMask.of(33), true);
+        host.bind(Queue.parse("06.0004"), true);
+        host.edit(A, matrix("4,5x4"));
+        kernel.take();
+    }
+
     // Keep.
 
     @Test
@@ -478,9 +520,9 @@ class ReconcilerTests {
 
         reservation = null;
         bindingMode = BindingMode.OVERRIDE;
-        drivers.add(new DesiredDriver(Queue.parse("06.0004"), QueueDriver.VFIO_AP));
-        drivers.add(new DesiredDriver(Queue.parse("04.0005"), QueueDriver.NONE));
-        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP));
+        drivers.add(new DesiredDriver(Queue.parse("06.0004"), QueueDriver.VFIO_AP, 0));
+        drivers.add(new DesiredDriver(Queue.parse("04.0005"), QueueDriver.NONE, 0));
+        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP, 0));
         applied = apply(mdev(A, "4,6x4", "4x4"), mdev(B, "5x5", "5x5"));
         assertThat(applied.results().stream().map(ObjectResult::errno))
                 .containsExactly("EADDRNOTAVAIL", "EADDRNOTAVAIL", null, null, "EADDRNOTAVAIL");
@@ -515,13 +557,13 @@ class ReconcilerTests {
     void bindsQueueByQueueInOverrideMode() {
         use(SimulatedHost.builder().cards(4).domains(4));
         bindingMode = BindingMode.OVERRIDE;
-        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP));
+        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP, 0));
         apply(mdev(A, "4x4", "4x4"));
         assertThat(kernel.take())
                 .containsExactly(
                         "override 04.0004 true", "unbind 04.0004", "bind 04.0004 true", "create a", "configure a 4x4");
 
-        drivers.set(0, new DesiredDriver(Queue.parse("04.0004"), QueueDriver.DEFAULT));
+        drivers.set(0, new DesiredDriver(Queue.parse("04.0004"), QueueDriver.DEFAULT, 0));
         assertThat(apply(mdev(A, "x4", "x4")).results()).allMatch(result -> result.errno() == null);
         assertThat(kernel.take())
                 .containsExactly("configure a x4", "override 04.0004 false", "unbind 04.0004", "bind 04.0004 false");
@@ -530,7 +572,7 @@ class ReconcilerTests {
     @Test
     void unbindsNoQueueWhoseBindTheMasksWouldRefuse() {
         use(SimulatedHost.builder().cards(4).domains(4));
-        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP));
+        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP, 0));
         Applied applied = apply();
         assertThat(kernel.take()).isEmpty();
         assertThat(applied.results().getFirst().errno()).isEqualTo("ENODEV");
@@ -539,8 +581,8 @@ class ReconcilerTests {
     @Test
     void bindsAQueueAgainThatSomebodyTookFromItsDriver() throws KernelRefusal {
         host.unbind(Queue.parse("04.0004"));
-        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP));
-        drivers.add(new DesiredDriver(Queue.parse("07.0004"), QueueDriver.NONE));
+        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.VFIO_AP, 0));
+        drivers.add(new DesiredDriver(Queue.parse("07.0004"), QueueDriver.NONE, 0));
         Applied applied = apply();
         assertThat(kernel.take()).containsExactly("bind 04.0004 true");
         assertThat(applied.results())
@@ -560,8 +602,8 @@ class ReconcilerTests {
         String guest = openGuest("vm1", A);
         host.createForeign(C, matrix("5x4"));
         kernel.take();
-        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.NONE));
-        drivers.add(new DesiredDriver(Queue.parse("05.0004"), QueueDriver.NONE));
+        drivers.add(new DesiredDriver(Queue.parse("04.0004"), QueueDriver.NONE, 0));
+        drivers.add(new DesiredDriver(Queue.parse("05.0004"), QueueDriver.NONE, 0));
         Applied applied = apply(mdev(A, "4x4,47", "4x4,47", guest));
         assertThat(kernel.take()).isEmpty();
         assertThat(applied.results().stream().map(ObjectResult::errno)).containsExactly("EBUSY", "EBUSY", null);
@@ -618,6 +660,7 @@ class ReconcilerTests {
                 true,
                 next.bindingMode(),
                 null,
+                0,
                 List.of(),
                 next.mdevs());
         Applied applied = Objects.requireNonNull(reconciler.apply(paused));
@@ -769,6 +812,7 @@ class ReconcilerTests {
                 false,
                 bindingMode,
                 reservation,
+                reservationRepair,
                 List.copyOf(drivers),
                 List.of(mdevs));
     }

@@ -108,6 +108,15 @@ class DriftTests {
                 .assigned();
     }
 
+    /** Of the same host: its agent is pushed a new state of everything, and applies it. */
+    private void changeSomethingElse() throws IOException, InterruptedException {
+        UUID other = host.newMdev(new Matrix(ApMask.of(4), ApMask.of(0x54), ApMask.NONE));
+        host.awaitSettled();
+        assertThat(host.machine.guestMatrix(other)).isEqualTo(Matrix.EMPTY);
+        assertThat(Objects.requireNonNull(host.machine.read().mdevs()))
+                .anyMatch(seen -> seen.uuid().equals(other));
+    }
+
     private void requireShownAndCounted() throws IOException, InterruptedException {
         assertThat(drifted()).isTrue();
         assertThat(server.get("/api/v1/mdevs/" + mdev + "/guest-matrix")
@@ -223,6 +232,10 @@ class DriftTests {
         assertThat(host.state().generation()).isEqualTo(before);
         assertThat(inTheKernel()).isEqualTo(BY_HAND);
 
+        changeSomethingElse();
+        assertThat(inTheKernel()).isEqualTo(BY_HAND);
+        requireShownAndCounted();
+
         host.machine.edit(mdev, WANTED);
         eventuallyTold("drift.found", "drift.ended");
         assertThat(measured("apportion_mdevs_drifted")).isZero();
@@ -295,6 +308,10 @@ class DriftTests {
         host.awaitSettled();
         assertThat(host.state().generation()).isEqualTo(before);
         assertThat(masks().apmask()).isEqualTo(ApMask.of(32, 33));
+
+        changeSomethingElse();
+        assertThat(masks().apmask()).isEqualTo(ApMask.of(32, 33));
+        assertThat(hostShown().get("drift").get("reservation").asBoolean()).isTrue();
     }
 
     @Test
@@ -334,9 +351,13 @@ class DriftTests {
         assertThat(server.get(driverOf(queue)).get("drifted").asBoolean()).isTrue();
         assertThat(hostShown().get("drift").get("drivers").get(0).asString()).isEqualTo("05.0054");
         assertThat(isBound(queue)).isFalse();
+
+        changeSomethingElse();
+        assertThat(isBound(queue)).isFalse();
+        assertThat(server.get(driverOf(queue)).get("drifted").asBoolean()).isTrue();
     }
 
-    /** What its mdev's guest then has is another generation, and that makes the driver so too: there is nothing to find. */
+    /** What the guest loses by it is another generation first; the driver is found drifted once that is applied. */
     @Test
     void aManagedQueueThatWasTakenFromAGuestByHandComesBack() throws Exception {
         start("repair");
@@ -350,6 +371,7 @@ class DriftTests {
         eventually(() -> assertThat(host.machine.guestMatrix(mdev)).isEqualTo(WANTED));
         eventually(() -> assertThat(shown().get("filtered")).isEmpty());
         assertThat(isBound(queue)).isTrue();
+        eventuallyTold("drift.found", "drift.repair.ordered", "drift.ended");
     }
 
     private String driverOf(Queue queue) {

@@ -18,7 +18,8 @@ public final class DesiredStates {
     public static DesiredHost of(HostState host) {
         HostMatrix matrix = host.matrix();
         List<DesiredHost.DesiredDriver> drivers = matrix.drivers().entrySet().stream()
-                .map(entry -> new DesiredHost.DesiredDriver(entry.getKey(), entry.getValue()))
+                .map(entry -> new DesiredHost.DesiredDriver(
+                        entry.getKey(), entry.getValue(), host.driverRepairs().getOrDefault(entry.getKey(), 0)))
                 .sorted(Comparator.comparing(DesiredHost.DesiredDriver::queue))
                 .toList();
         List<DesiredHost.DesiredMdev> mdevs = new ArrayList<>();
@@ -39,6 +40,7 @@ public final class DesiredStates {
                 host.policy() == Policy.PAUSED,
                 matrix.bindingMode(),
                 matrix.managedReservation(),
+                host.reservationRepair(),
                 drivers,
                 mdevs);
     }

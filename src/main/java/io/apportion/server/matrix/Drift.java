@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
@@ -29,8 +30,8 @@ import org.springframework.stereotype.Component;
  * Finds drift, orders its repair, and gives up.
  *
  * <p>Drift is: the newest report says that generation g was applied without error, g is the newest, and what it read
- * differs. Pending and failed are not drift. A repair is a new generation that touches what drifted; its agent writes the
- * same masks again.
+ * differs. Pending and failed are not drift. A repair is a new generation that counts what drifted up: what an agent has
+ * made so once, it makes so again for that alone.
  */
 @Component
 class Drift {
@@ -250,9 +251,13 @@ class Drift {
             row.repairTries++;
             row.repairDue = host.now().plus(backoff(row.repairTries));
             if (masks) {
+                row.reservationRepair++;
                 host.touch(commit, CommitObjectRow.RESERVATION, "");
             }
-            drivers.forEach(queue -> host.touch(commit, CommitObjectRow.DRIVER, queue.toString()));
+            for (Queue queue : drivers) {
+                Objects.requireNonNull(host.drivers().get(queue)).repair++;
+                host.touch(commit, CommitObjectRow.DRIVER, queue.toString());
+            }
             host.event("drift.repair.ordered", null, null, null, Map.of("try", (int) row.repairTries), null, null);
         }
         host.forget();

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param adapters cards by number, as last reported
  * @param mdevs by UUID; the keys are those of {@link HostMatrix#mdevs}
+ * @param reservationRepair counts the repairs of the masks that were ordered
+ * @param driverRepairs the same for each managed driver that had any
  * @param reservationDrifted the host shows other masks than the managed ones, although they were applied
  * @param driftedDrivers managed queues that have another driver than the managed one, although it was applied
  */
@@ -32,6 +34,8 @@ public record HostState(
         HostMatrix matrix,
         SortedMap<Integer, AdapterState> adapters,
         SortedMap<UUID, MdevState> mdevs,
+        int reservationRepair,
+        Map<Queue, Integer> driverRepairs,
         boolean reservationDrifted,
         List<Queue> driftedDrivers) {
 

@@ -133,6 +133,10 @@ final class LockedHost {
         return foreign;
     }
 
+    Map<Queue, QueueDriverRow> drivers() {
+        return drivers;
+    }
+
     Map<UUID, MdevRow> mdevs() {
         return mdevs;
     }

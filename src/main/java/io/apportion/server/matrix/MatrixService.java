@@ -174,6 +174,8 @@ public class MatrixService {
                 planned.matrix(),
                 planned.adapters(),
                 planned.mdevs(),
+                planned.reservationRepair(),
+                planned.driverRepairs(),
                 planned.reservationDrifted(),
                 planned.driftedDrivers());
         return new Written(before, after, null, plan, before == null, null);

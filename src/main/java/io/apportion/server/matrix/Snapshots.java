@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Rows → {@link HostState}. Knows no database: whoever calls has read the rows. */
@@ -77,6 +78,11 @@ final class Snapshots {
                 matrix,
                 adapters,
                 mdevs,
+                host.reservationRepair,
+                rows.drivers().stream()
+                        .filter(driver -> driver.repair != 0)
+                        .collect(Collectors.toMap(
+                                driver -> new Queue(driver.adapter, driver.domain), driver -> driver.repair)),
                 settled && reservationDrifted(matrix),
                 settled ? driftedDrivers(matrix) : List.of());
     }
@@ -266,6 +272,8 @@ final class Snapshots {
                 after,
                 state.adapters(),
                 mdevs,
+                state.reservationRepair(),
+                state.driverRepairs(),
                 state.reservationDrifted(),
                 new ArrayList<>(state.driftedDrivers()));
     }

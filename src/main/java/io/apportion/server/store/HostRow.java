@@ -93,6 +93,9 @@ public class HostRow {
     /** The managed reservation or drivers were applied, and the host shows others. */
     public boolean drifted;
 
+    /** How often repairs of the masks were ordered; pushed, so that the agent writes them again. */
+    public int reservationRepair;
+
     /** Of that drift: 0 when there is none. */
     public short repairTries;
 

@@ -26,4 +26,7 @@ public class QueueDriverRow {
     public short domain;
 
     public QueueDriver driver = QueueDriver.VFIO_AP;
+
+    /** Counts the repairs that were ordered. */
+    public int repair;
 }

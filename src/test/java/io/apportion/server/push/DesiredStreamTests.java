@@ -44,7 +44,7 @@ class DesiredStreamTests {
 
     private DesiredHost newest() {
         return new DesiredHost(
-                "lpar1", INCARNATION, generation.get(), false, BindingMode.MASKS, null, List.of(), List.of());
+                "lpar1", INCARNATION, generation.get(), false, BindingMode.MASKS, null, 0, List.of(), List.of());
     }
 
     /** An agent that takes nothing from its first event on, until it is told to. */
