@@ -35,16 +35,21 @@ class Settlement {
     /** Caller holds the matrix lock; the host's rows already show what was observed. */
     void settle(LockedHost host, Applied applied) {
         HostRow row = host.row();
-        List<CommitObjectRow> open = stores.objects().unsettled(Objects.requireNonNull(row.id), applied.generation());
+        List<CommitObjectRow> open = stores.objects().unsettled(Objects.requireNonNull(row.id));
         if (open.isEmpty()) {
             return;
         }
         Map<String, ObjectResult> results = new HashMap<>();
         applied.results().forEach(result -> results.put(result.kind() + ' ' + result.id(), result));
+        Set<String> changedLater = new HashSet<>();
         Set<String> newestSeen = new HashSet<>();
         Set<Long> concerned = new HashSet<>();
         for (CommitObjectRow object : open) {
             String key = object.kind + ' ' + object.object;
+            if (object.generation > applied.generation()) {
+                changedLater.add(key);
+                continue;
+            }
             if (!newestSeen.add(key)) {
                 if (object.state == CommitState.PENDING) {
                     settle(host, object, CommitState.SUPERSEDED, null, null);
@@ -54,8 +59,9 @@ class Settlement {
                 continue;
             }
             ObjectResult result = results.get(key);
-            if (result == null && !goneFromDesired(host, object)) {
+            if (result == null && (changedLater.contains(key) || !goneFromDesired(host, object))) {
                 // Left alone, because its guest is not the one it was computed for: the next generation is on its way.
+                // That it is gone from what is desired now says nothing of this generation if a later one took it away.
                 newestSeen.remove(key);
                 continue;
             }

@@ -9,11 +9,11 @@ public interface CommitObjects extends Repository<CommitObjectRow, CommitObjectR
 
     List<CommitObjectRow> findByCommitIdIn(Collection<Long> commitIds);
 
-    /** Those that a report of that generation can settle, the newest generation first. */
+    /** Those that a report can settle, the newest generation first. */
     @Query("""
         select o from CommitObjectRow o
-        where o.hostId = :hostId and o.unsettled = true and o.generation <= :generation
+        where o.hostId = :hostId and o.unsettled = true
         order by o.generation desc
         """)
-    List<CommitObjectRow> unsettled(long hostId, long generation);
+    List<CommitObjectRow> unsettled(long hostId);
 }

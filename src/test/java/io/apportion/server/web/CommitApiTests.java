@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.apportion.wire.DesiredHost;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.test.web.servlet.client.RestTestClient;
 
 class CommitApiTests extends ServedApi {
 
@@ -57,6 +59,32 @@ class CommitApiTests extends ServedApi {
                 .containsEntry("words", "told to fail");
         assertThat(ServedApi.<String>at("$.commit.state", json(get("/mdevs/" + mdev))))
                 .isEqualTo("failed");
+    }
+
+    @Test
+    void whatWasLeftAloneAndThenDeletedIsSupersededAndWasNeverApplied() {
+        ReportingAgent agent = agent();
+        UUID mdev = mdev("[4]", "[4]");
+        agent.report();
+        long change = commitOf(put("/mdevs/" + mdev + "/domains/71"));
+        DesiredHost changed = agent.desired();
+        long deletion = commitOf(delete("/mdevs/" + mdev));
+
+        agent.leftAlone.add(mdev);
+        agent.report(changed);
+        assertThat(stateOf(change)).isEqualTo("pending");
+
+        agent.report();
+        assertThat(stateOf(change)).isEqualTo("superseded");
+        assertThat(stateOf(deletion)).isEqualTo("applied");
+    }
+
+    private static long commitOf(RestTestClient.ResponseSpec answer) {
+        return ServedApi.<Number>at("$.commit.id", json(answer)).longValue();
+    }
+
+    private String stateOf(long commit) {
+        return ServedApi.at("$.state", json(get("/commits/" + commit)));
     }
 
     @Test

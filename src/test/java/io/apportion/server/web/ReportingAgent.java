@@ -14,8 +14,10 @@ import io.apportion.wire.ObservedHost;
 import io.apportion.wire.Report;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +46,7 @@ final class ReportingAgent {
     final Map<UUID, String> guests = new HashMap<>();
     final Map<UUID, Matrix> foreign = new HashMap<>();
     final Map<UUID, String> failing = new HashMap<>();
+    final Set<UUID> leftAlone = new HashSet<>();
     final Map<UUID, Matrix> shownInstead = new HashMap<>();
 
     ReportingAgent(String host, MatrixQueries queries, ReportService reports) {
@@ -59,15 +62,24 @@ final class ReportingAgent {
         bound = bound.without(Queue.parse(queue));
     }
 
+    DesiredHost desired() {
+        return DesiredStates.of(queries.host(host));
+    }
+
     /** Applies the newest desired state and reports. */
     void report() {
-        DesiredHost desired = DesiredStates.of(queries.host(host));
+        report(desired());
+    }
+
+    void report(DesiredHost desired) {
         List<ObservedHost.ObservedMdev> mdevs = new ArrayList<>();
         List<ObservedHost.ObjectResult> results = new ArrayList<>();
         for (DesiredHost.DesiredMdev mdev : desired.mdevs()) {
             String errno = failing.get(mdev.uuid());
-            results.add(new ObservedHost.ObjectResult(
-                    "mdev", mdev.uuid().toString(), errno, errno == null ? null : "told to fail"));
+            if (!leftAlone.contains(mdev.uuid())) {
+                results.add(new ObservedHost.ObjectResult(
+                        "mdev", mdev.uuid().toString(), errno, errno == null ? null : "told to fail"));
+            }
             if (errno == null && !(mdev.removing() && !guests.containsKey(mdev.uuid()))) {
                 mdevs.add(new ObservedHost.ObservedMdev(
                         mdev.uuid(),
