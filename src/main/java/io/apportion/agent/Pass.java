@@ -60,6 +60,9 @@ final class Pass {
     private final Set<ObjectKey> unfinished = new HashSet<>();
     private final Set<UUID> leftAlone = new HashSet<>();
 
+    /** Mdevs whose ap_config was written in this pass: the kernel has run its filter for them. */
+    private final Set<UUID> configured = new HashSet<>();
+
     /** What the kernel refused as ap_config since the bus was read: it would again. */
     private final Map<UUID, Map<Matrix, NotDone>> refused = new HashMap<>();
 
@@ -525,7 +528,7 @@ final class Pass {
 
     /** Returns words where not the claim but the guest matrix is in the kernel now. */
     private @Nullable String grow(DesiredMdev mdev) throws NotDone {
-        boolean again = mdev.repair() != own.getOrDefault(mdev.uuid(), 0);
+        boolean again = mdev.repair() != own.getOrDefault(mdev.uuid(), 0) && !configured.contains(mdev.uuid());
         boolean claims = host.features().apConfig();
         String words = mdev.claim().equals(mdev.guestMatrix()) ? null : "the kernel has no ap_config";
         if (claims) {
@@ -596,6 +599,7 @@ final class Pass {
             already.put(next, no);
             throw no;
         }
+        configured.add(uuid);
         assigned(uuid, next);
     }
 
