@@ -26,6 +26,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -64,6 +67,7 @@ final class LoadRun {
      * @param hosts how many there are, their agents having reported and gone
      * @param connected as {@code hosts}, the agents staying; they run in the process of the clients
      * @param mdevs of each host; 0: 64 on a single host, otherwise 4
+     * @param writers of one host, for what they cost another; 0: that is not measured
      * @param java options of the server's virtual machine
      * @param server options of the server: whatever starts with {@code --}
      */
@@ -74,6 +78,7 @@ final class LoadRun {
             int[] hosts,
             int[] connected,
             int mdevs,
+            int writers,
             List<String> java,
             List<String> server) {
 
@@ -91,6 +96,8 @@ final class LoadRun {
                     "1",
                     "mdevs",
                     "0",
+                    "writers",
+                    "64",
                     "java",
                     ""));
             List<String> server = new ArrayList<>();
@@ -102,7 +109,7 @@ final class LoadRun {
                 String[] parts = argument.split("=", 2);
                 if (parts.length != 2 || given.put(parts[0], parts[1]) == null) {
                     throw new IllegalArgumentException(argument
-                            + " is none of seconds=, warm-up=, clients=, hosts=, connected=, mdevs=, java=,"
+                            + " is none of seconds=, warm-up=, clients=, hosts=, connected=, mdevs=, writers=, java=,"
                             + " --option-of-the-server=");
                 }
             }
@@ -113,6 +120,7 @@ final class LoadRun {
                     numbers(given.get("hosts")),
                     numbers(given.get("connected")),
                     Integer.parseInt(given.get("mdevs")),
+                    Integer.parseInt(given.get("writers")),
                     texts(given.get("java")).toList(),
                     server);
         }
@@ -158,6 +166,9 @@ final class LoadRun {
         for (int hosts : settings.connected()) {
             checked += measure(hosts, true, statements);
         }
+        if (settings.writers() > 0) {
+            checked += measureNeighbour();
+        }
         System.out.printf("%n%d mdevs are as their last acknowledged changes left them.%n", checked);
         if (!statements.isEmpty()) {
             System.out.println("\n| statements of one change | how often | µs in each |\n|---|---:|---:|");
@@ -173,7 +184,7 @@ final class LoadRun {
         try (ServerProcess server =
                 new ServerProcess(Apportion.class, settings.java(), folder, options.toArray(String[]::new))) {
             server.start();
-            List<Domain> domains = build(server, hosts, agents);
+            List<Domain> domains = build(server, hosts, settings.mdevsOfHost(hosts), agents);
             if (!connected) {
                 agents.forEach(Agent::close);
             }
@@ -197,6 +208,54 @@ final class LoadRun {
         }
     }
 
+    /** What the writers of one host cost one client of another: alone and beside them in turns, three of each. */
+    private int measureNeighbour() throws Exception {
+        Path folder = Files.createTempDirectory("apportion-load-");
+        List<Agent> agents = new ArrayList<>();
+        try (ServerProcess server = new ServerProcess(
+                        Apportion.class,
+                        settings.java(),
+                        folder,
+                        settings.server().toArray(String[]::new));
+                ExecutorService beside = Executors.newVirtualThreadPerTaskExecutor()) {
+            server.start();
+            List<Domain> domains = build(server, 2, 64, agents);
+            agents.forEach(Agent::close);
+            List<Domain> busy =
+                    domains.stream().filter(domain -> domain.host() == 0).toList();
+            List<Domain> quiet =
+                    domains.stream().filter(domain -> domain.host() == 1).toList();
+            round(server, domains, settings.writers());
+            List<Round> alone = new ArrayList<>();
+            List<Round> loaded = new ArrayList<>();
+            for (int turn = 0; turn < 3; turn++) {
+                alone.add(round(server, quiet, 1));
+                Future<Round> writers = beside.submit(() -> round(server, busy, settings.writers()));
+                loaded.add(round(server, quiet, 1));
+                writers.get();
+            }
+            Round before = Round.together(alone);
+            Round with = Round.together(loaded);
+            System.out.printf(
+                    Locale.ROOT,
+                    "%nOne client of a host: p50 %.2f ms, p99 %.2f ms. Beside %d writers of another host: p50 %.2f ms,"
+                            + " p99 %.2f ms, which is %.2f times as long.%n",
+                    before.millis(0.5),
+                    before.millis(0.99),
+                    settings.writers(),
+                    with.millis(0.5),
+                    with.millis(0.99),
+                    with.millis(0.99) / before.millis(0.99));
+            for (Domain domain : domains) {
+                domain.check(server);
+            }
+            return domains.size();
+        } finally {
+            agents.forEach(Agent::close);
+            delete(folder);
+        }
+    }
+
     private static void delete(Path folder) throws IOException {
         try (Stream<Path> all = Files.walk(folder)) {
             for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
@@ -207,8 +266,7 @@ final class LoadRun {
 
     // ---- hosts, mdevs, guests
 
-    private List<Domain> build(ServerProcess server, int hosts, List<Agent> agents) throws Exception {
-        int mdevs = settings.mdevsOfHost(hosts);
+    private List<Domain> build(ServerProcess server, int hosts, int mdevs, List<Agent> agents) throws Exception {
         if (mdevs > ADAPTERS * MDEVS_OF_ADAPTER) {
             throw new IllegalArgumentException("a host has queues for 64 mdevs, not " + mdevs);
         }
@@ -310,6 +368,10 @@ final class LoadRun {
             this.number = number;
         }
 
+        long host() {
+            return mdev.getMostSignificantBits();
+        }
+
         void check(ServerProcess server) throws IOException, InterruptedException {
             JsonNode found = need(server, "GET", "/api/v1/mdevs/" + mdev, null);
             int domains = found.path("guestMatrix").path("domains").size();
@@ -325,6 +387,17 @@ final class LoadRun {
 
     /** @param nanos of each acknowledged change, ascending */
     private record Round(long[] nanos, int busy, double seconds, ServerMetrics server) {
+
+        static Round together(List<Round> rounds) {
+            return new Round(
+                    rounds.stream()
+                            .flatMapToLong(round -> Arrays.stream(round.nanos))
+                            .sorted()
+                            .toArray(),
+                    rounds.stream().mapToInt(Round::busy).sum(),
+                    rounds.stream().mapToDouble(Round::seconds).sum(),
+                    rounds.getLast().server());
+        }
 
         double millis(double quantile) {
             return nanos.length == 0 ? Double.NaN : nanos[(int) (quantile * (nanos.length - 1))] / 1e6;

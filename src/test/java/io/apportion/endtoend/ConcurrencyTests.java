@@ -16,7 +16,6 @@ import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +30,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.springframework.beans.factory.annotation.Autowired;
 import tools.jackson.databind.JsonNode;
 
@@ -47,8 +45,6 @@ class ConcurrencyTests {
 
     @Autowired
     DataSource dataSource;
-
-    private volatile boolean writing;
 
     /** All begin at the same moment. */
     private static <T> List<T> atOnce(List<Callable<T>> works) throws Exception {
@@ -280,65 +276,5 @@ class ConcurrencyTests {
                 }
             }
         }
-    }
-
-    /**
-     * Measures what 64 writers of one host cost another, as a ratio of its 99th percentiles. On a machine with other work
-     * to do it says more of that work: so it runs only with {@code -Dapportion.measure=true}.
-     */
-    @Test
-    @EnabledIfSystemProperty(named = "apportion.measure", matches = "true")
-    void aBusyNeighbourCostsAtMostTwiceTheTime() throws Exception {
-        String quiet = newMdev(server.newHost("{}"), 0);
-        String busy = server.newHost("{}");
-        List<String> mdevs = new ArrayList<>();
-        for (int i = 0; i < CLIENTS; i++) {
-            mdevs.add(newMdev(busy, i));
-        }
-        samples(quiet, 1_000);
-        List<long[]> idle = new ArrayList<>();
-        List<long[]> loaded = new ArrayList<>();
-        // In turns, so that whatever else the machine does meets both.
-        for (int phase = 0; phase < 5; phase++) {
-            idle.add(samples(quiet, 400));
-            writing = true;
-            try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-                List<Future<Integer>> writers = new ArrayList<>();
-                for (String mdev : mdevs) {
-                    writers.add(threads.submit(() -> {
-                        int i = 0;
-                        while (writing || i % 2 != 0) {
-                            toggle(mdev, i++);
-                        }
-                        return i;
-                    }));
-                }
-                loaded.add(samples(quiet, 400));
-                writing = false;
-                for (Future<Integer> writer : writers) {
-                    writer.get();
-                }
-            }
-        }
-        System.out.printf(
-                "idle: median %.1f ms, p99 %.1f ms; beside %d writers: median %.1f ms, p99 %.1f ms%n",
-                at(0.5, idle), at(0.99, idle), CLIENTS, at(0.5, loaded), at(0.99, loaded));
-        assertThat(at(0.99, loaded)).isLessThanOrEqualTo(2 * at(0.99, idle));
-    }
-
-    private long[] samples(String mdev, int count) throws IOException, InterruptedException {
-        long[] took = new long[count];
-        for (int i = 0; i < count; i++) {
-            long start = System.nanoTime();
-            toggle(mdev, i);
-            took[i] = System.nanoTime() - start;
-        }
-        return took;
-    }
-
-    /** In milliseconds. */
-    private static double at(double quantile, List<long[]> samples) {
-        long[] sorted = samples.stream().flatMapToLong(Arrays::stream).sorted().toArray();
-        return sorted[(int) Math.ceil(quantile * sorted.length) - 1] / 1e6;
     }
 }
