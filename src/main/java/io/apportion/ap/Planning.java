@@ -412,10 +412,7 @@ final class Planning {
             }
         }
         // It starts from nothing: Q is empty.
-        return withMdev(
-                mdev.withGuest(new Guest("told:" + attach.guest(), attach.guest()))
-                        .withGuestMatrix(Matrix.EMPTY),
-                Cause.ATTACH);
+        return withMdev(mdev.withGuest(new Guest("told", attach.guest())).withGuestMatrix(Matrix.EMPTY), Cause.ATTACH);
     }
 
     private Outcome release(UUID uuid) {

@@ -24,7 +24,7 @@ class PlanningTests {
     private static final ApMask DOMAINS = ApMask.of(0x04, 0x47, 0x54);
     private static final Guest VM17 = new Guest("boot/7/70", "vm17");
     private static final Guest VM17_AGAIN = new Guest("boot/8/80", "vm17");
-    private static final Guest TOLD = new Guest("told:vm17", "vm17");
+    private static final Guest TOLD = new Guest("told", "vm17");
 
     private QueueSet bound = QueueSet.rectangle(CARDS, DOMAINS);
     private Matrix configuration = new Matrix(CARDS, DOMAINS, DOMAINS);

@@ -10,9 +10,11 @@ import io.apportion.server.identity.Role;
 import io.apportion.server.identity.TokenService;
 import io.apportion.server.matrix.Caller;
 import io.apportion.server.matrix.HostSettings;
+import io.apportion.server.matrix.HostState;
 import io.apportion.server.matrix.MatrixQueries;
 import io.apportion.server.matrix.MatrixService;
 import io.apportion.server.matrix.MatrixService.Mode;
+import io.apportion.server.matrix.MdevSettings;
 import io.apportion.server.matrix.Preconditions;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
@@ -21,6 +23,8 @@ import io.apportion.wire.ObservedHost.ObservedMdev;
 import io.apportion.wire.Report;
 import io.apportion.wire.WireFormat;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -29,8 +33,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.web.server.LocalServerPort;
+import tools.jackson.core.JsonPointer;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What agents send, good and bad. */
@@ -183,5 +191,78 @@ class AgentBodiesTests {
         assertThat(answer.statusCode()).isEqualTo(400);
         assertThat(answer.body()).contains("/observed/adapters/3");
         assertThat(queries.host(host).matrix().inventory().reported()).isFalse();
+    }
+
+    /** Columns have bounds: what identifies is refused, and words are cut. */
+    @Test
+    void noTextOfAReportIsTooLongForTheDatabase() throws Exception {
+        String mdev = UUID.randomUUID().toString();
+        service.putMdev(UUID.fromString(mdev), new MdevSettings(host, null, Matrix.EMPTY), PLAINLY);
+        HostState state = queries.host(host);
+        ObservedHost whole = whole();
+        ObservedHost observed = new ObservedHost(
+                whole.kernelRelease(),
+                whole.features(),
+                255,
+                255,
+                whole.hostConfiguration(),
+                whole.masks(),
+                whole.keep(),
+                List.of(whole.adapters().getFirst()),
+                List.of(
+                        whole.mdevs().getFirst(),
+                        new ObservedMdev(
+                                UUID.fromString(mdev),
+                                true,
+                                Matrix.EMPTY,
+                                Matrix.EMPTY,
+                                new ObservedGuest("boot:own", "vm-own"))),
+                new ObservedHost.Applied(
+                        state.incarnation(),
+                        state.generation(),
+                        List.of(new ObservedHost.ObjectResult("mdev", mdev, "EBUSY", "it is in use"))));
+        String report = WireFormat.MAPPER.writeValueAsString(report(observed));
+        List<JsonPointer> texts = new ArrayList<>();
+        collectTexts(JsonPointer.empty(), WireFormat.MAPPER.readTree(report), texts);
+        assertThat(texts).extracting(JsonPointer::toString).contains("/bootId", "/observed/applied/results/0/words");
+        long sequence = 0;
+        for (JsonPointer text : texts) {
+            for (String longText : List.of("x".repeat(5_000), "\ud83d\ude42".repeat(5_000))) {
+                ObjectNode json = (ObjectNode) WireFormat.MAPPER.readTree(report);
+                sequence++;
+                json.put("sequence", sequence).put("digest", "d" + sequence);
+                JsonNode parent = json.at(text.head());
+                if (parent instanceof ArrayNode list) {
+                    list.set(text.last().getMatchingIndex(), longText);
+                } else {
+                    ((ObjectNode) parent).put(text.last().getMatchingProperty(), longText);
+                }
+
+                HttpResponse<String> answer = agent.send("PUT", "/observed", json.toString());
+
+                assertThat(answer.statusCode()).as(text + ": " + answer.body()).isIn(200, 400);
+            }
+        }
+    }
+
+    private static void collectTexts(JsonPointer at, JsonNode node, List<JsonPointer> texts) {
+        if (node.isString()) {
+            texts.add(at);
+        }
+        node.properties().forEach(field -> collectTexts(at.appendProperty(field.getKey()), field.getValue(), texts));
+        for (int i = 0; node.isArray() && i < node.size(); i++) {
+            collectTexts(at.appendIndex(i), node.get(i), texts);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"instance", "bootId", "machineId"})
+    void refusesAGreetingOfAnAgentWhoseNameIsTooLong(String field) throws Exception {
+        ObjectNode hello = WireFormat.MAPPER.valueToTree(new Report.Hello("first", "boot", "machine"));
+
+        HttpResponse<String> answer =
+                agent.send("POST", "/session", hello.put(field, "x".repeat(257)).toString());
+
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
     }
 }

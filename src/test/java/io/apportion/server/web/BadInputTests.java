@@ -617,7 +617,10 @@ class BadInputTests {
                 "\"\\ud800\"",
                 "[\"\\u0000\"]",
                 "{\"a\":\"\\u0000\"}",
-                "{\"\\ud800\":\"a\"}"));
+                "{\"\\ud800\":\"a\"}",
+                "\"" + "x".repeat(2_000) + "\"",
+                "{\"a\":\"" + "x".repeat(2_000) + "\"}",
+                "{\"" + "x".repeat(2_000) + "\":\"a\"}"));
         Class<?> one = single(field.getType(), field.getGenericType());
         boolean many = Collection.class.isAssignableFrom(field.getType());
         if (one == AdapterNumber.class || one == DomainNumber.class) {

@@ -71,6 +71,20 @@ class MdevGuestApiTests extends ServedApi {
         problem(delete("/mdevs/" + mdev + "/guest"), ProblemKind.GUEST_OBSERVED);
     }
 
+    @Test
+    void hasANameOfAtMost255Characters() {
+        agentThatCannotSeeGuests();
+        String path = "/mdevs/" + mdev("[4]", "[4]") + "/guest";
+
+        // A smile is one code point and two characters.
+        for (String tooLong : List.of("x".repeat(256), "\ud83d\ude42".repeat(128))) {
+            problem(put(path, "{\"name\": \"" + tooLong + "\"}"), ProblemKind.MALFORMED_REQUEST);
+        }
+        String longest = "\ud83d\ude42".repeat(127) + "x";
+        json(put(path, "{\"name\": \"" + longest + "\"}"));
+        assertThat(json(get(path))).containsEntry("name", longest);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"{}", "{\"name\": \"\"}", "{\"name\": \"a\\nb\"}", "{\"name\": 5}", "{\"nme\": \"vm17\"}"})
     void needsAName(String body) {
