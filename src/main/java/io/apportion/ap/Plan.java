@@ -26,7 +26,11 @@ public record Plan(
 
     /** Whether the host's desired state changes, so that a new generation must be pushed. */
     public boolean changesDesired() {
-        return !mdevs.isEmpty() || !drivers.isEmpty() || reservation || bindingMode;
+        return !mdevs.isEmpty() || changesReservationOrDrivers() || bindingMode;
+    }
+
+    public boolean changesReservationOrDrivers() {
+        return reservation || !drivers.isEmpty();
     }
 
     /** Queues that the host's own drivers had to keep before and need not any more. */

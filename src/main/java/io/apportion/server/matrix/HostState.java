@@ -44,6 +44,51 @@ public record HostState(
         return incarnation.toString().substring(0, 8) + "-" + version;
     }
 
+    /** With those settings that are no part of its matrix. */
+    HostState withSettings(HostSettings settings) {
+        return with(
+                settings.description() == null ? description : settings.description(),
+                settings.labels() == null ? labels : settings.labels(),
+                settings.policy() == null ? policy : settings.policy(),
+                version,
+                generation,
+                agent);
+    }
+
+    HostState numbered(long otherVersion, long otherGeneration) {
+        return with(description, labels, policy, otherVersion, otherGeneration, agent);
+    }
+
+    HostState unclaimed() {
+        return with(description, labels, policy, version, generation, agent.unclaimed());
+    }
+
+    private HostState with(
+            String otherDescription,
+            Map<String, String> otherLabels,
+            Policy otherPolicy,
+            long otherVersion,
+            long otherGeneration,
+            AgentState otherAgent) {
+        return new HostState(
+                name,
+                otherDescription,
+                otherLabels,
+                otherPolicy,
+                otherVersion,
+                createdAt,
+                incarnation,
+                otherGeneration,
+                otherAgent,
+                matrix,
+                adapters,
+                mdevs,
+                reservationRepair,
+                driverRepairs,
+                reservationDrifted,
+                driftedDrivers);
+    }
+
     /**
      * @param appliedGeneration the newest generation that the agent reported, null before the first
      * @param lastSeen null: never
@@ -58,7 +103,21 @@ public record HostState(
             @Nullable Long appliedGeneration,
             @Nullable Instant reportedAt,
             @Nullable Instant lastSeen,
-            boolean connected) {}
+            boolean connected) {
+
+        AgentState unclaimed() {
+            return new AgentState(
+                    null,
+                    instance,
+                    bootId,
+                    kernelRelease,
+                    apConfig,
+                    appliedGeneration,
+                    reportedAt,
+                    lastSeen,
+                    connected);
+        }
+    }
 
     /** A card as last reported; its queues are in the inventory of the matrix. */
     public record AdapterState(

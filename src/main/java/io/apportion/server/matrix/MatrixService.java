@@ -160,25 +160,22 @@ public class MatrixService {
         mode.preconditions().check("The host " + name, before == null ? null : before.tag());
         HostState start = before == null ? queries.unborn(name) : before;
         Plan plan = planSettings(start, settings, mode);
-        HostState planned = Snapshots.planned(start, plan.after());
-        HostState after = new HostState(
-                planned.name(),
-                settings.description() == null ? planned.description() : settings.description(),
-                settings.labels() == null ? planned.labels() : settings.labels(),
-                settings.policy() == null ? planned.policy() : settings.policy(),
-                planned.version(),
-                planned.createdAt(),
-                planned.incarnation(),
-                planned.generation(),
-                planned.agent(),
-                planned.matrix(),
-                planned.adapters(),
-                planned.mdevs(),
-                planned.reservationRepair(),
-                planned.driverRepairs(),
-                planned.reservationDrifted(),
-                planned.driftedDrivers());
-        return new Written(before, after, null, plan, before == null, null);
+        HostState after = Snapshots.planned(start, plan).withSettings(settings);
+        boolean told = plan.changesDesired() || pauses(start.policy(), after.policy());
+        return new Written(
+                before,
+                after.numbered(
+                        sameSettings(start, after) || before == null ? start.version() : start.version() + 1,
+                        told ? start.generation() + 1 : start.generation()),
+                null,
+                plan,
+                before == null,
+                null);
+    }
+
+    /** Whether the agent is told by the next desired state, which may otherwise be the same. */
+    private static boolean pauses(Policy before, Policy after) {
+        return (before == Policy.PAUSED) != (after == Policy.PAUSED);
     }
 
     /** Binding mode, then filter: one plan from the state before both to the state after both. */
@@ -246,7 +243,7 @@ public class MatrixService {
         if (mode.dryRun()) {
             HostState before = queries.host(name);
             mode.preconditions().check("The host " + name, before.tag());
-            return new Written(before, before, null, null, false, null);
+            return new Written(before, before.unclaimed(), null, null, false, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
@@ -305,14 +302,14 @@ public class MatrixService {
             HostState before = queries.host(name);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(change));
-            return new Written(before, Snapshots.planned(before, plan.after()), null, plan, false, null);
+            return new Written(before, Snapshots.planned(before, plan), null, plan, false, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(change));
             CommitRow commit = host.store(plan, cause);
-            if (plan.reservation() || !plan.drivers().isEmpty()) {
+            if (plan.changesReservationOrDrivers()) {
                 host.row().version++;
                 host.forget();
                 telling.tell(host, plan);
@@ -330,7 +327,7 @@ public class MatrixService {
             HostState before = queries.host(name);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
-            return new Written(before, Snapshots.planned(before, plan.after()), uuid, plan, true, null);
+            return new Written(before, Snapshots.planned(before, plan), uuid, plan, true, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
@@ -368,10 +365,14 @@ public class MatrixService {
                 elsewhere(uuid, name);
                 HostState before = queries.host(name);
                 Plan plan = planMdev(before, uuid, settings, mode);
-                HostState after = Snapshots.planned(before, plan.after());
+                HostState after = Snapshots.planned(before, plan);
                 if (settings.labels() != null) {
                     MdevState mdev = Objects.requireNonNull(after.mdevs().get(uuid));
-                    after.mdevs().put(uuid, mdev.withLabels(settings.labels()));
+                    after.mdevs()
+                            .put(
+                                    uuid,
+                                    mdev.withLabels(
+                                            settings.labels(), before.mdevs().get(uuid)));
                 }
                 return new Written(before, after, uuid, plan, !before.mdevs().containsKey(uuid), null);
             });
@@ -507,7 +508,7 @@ public class MatrixService {
         if (mode.dryRun()) {
             HostState before = queries.hostOf(uuid);
             Plan plan = planOfMdev(before, uuid, change, mode);
-            return new Written(before, Snapshots.planned(before, plan.after()), uuid, plan, false, null);
+            return new Written(before, Snapshots.planned(before, plan), uuid, plan, false, null);
         }
         String name = queries.nameOfHostOf(uuid).orElseThrow(() -> new NotDone.NotFound("mdev " + uuid));
         return locks.withLock(name, mode.caller(), host -> {

@@ -33,8 +33,13 @@ public record MdevState(
         return mdev.uuid();
     }
 
-    MdevState withLabels(Map<String, String> others) {
-        return new MdevState(host, others, version, born, mdev, guestSince, observed, repair, drifted, commit);
+    /** @param before null: it is new. Labels and assigned matrix together make one version */
+    MdevState withLabels(Map<String, String> others, @Nullable MdevState before) {
+        boolean next = before != null
+                && before.version() == version
+                && !before.labels().equals(others);
+        return new MdevState(
+                host, others, next ? version + 1 : version, born, mdev, guestSince, observed, repair, drifted, commit);
     }
 
     /** Of the desired part alone: labels and assigned matrix. Another one after deletion and re-creation. No quotes. */

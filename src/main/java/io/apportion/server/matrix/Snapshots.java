@@ -6,6 +6,7 @@ import io.apportion.ap.HostMatrix;
 import io.apportion.ap.Inventory;
 import io.apportion.ap.Matrix;
 import io.apportion.ap.Mdev;
+import io.apportion.ap.Plan;
 import io.apportion.ap.Queue;
 import io.apportion.ap.QueueDriver;
 import io.apportion.ap.QueueSet;
@@ -18,7 +19,6 @@ import io.apportion.server.store.MdevRow;
 import io.apportion.server.store.QueueDriverRow;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
@@ -238,10 +238,10 @@ final class Snapshots {
         return rows;
     }
 
-    /** What that state would be with another matrix and other mdevs: how a dry run shows a plan. */
-    static HostState planned(HostState state, HostMatrix after) {
+    /** What that state would be after that plan, which was made of it: how a dry run shows one. */
+    static HostState planned(HostState state, Plan plan) {
         SortedMap<UUID, MdevState> mdevs = new TreeMap<>();
-        after.mdevs().forEach((uuid, mdev) -> {
+        plan.after().mdevs().forEach((uuid, mdev) -> {
             MdevState now = state.mdevs().get(uuid);
             mdevs.put(
                     uuid,
@@ -250,31 +250,32 @@ final class Snapshots {
                             : new MdevState(
                                     now.host(),
                                     now.labels(),
-                                    now.version(),
+                                    mdev.assigned().equals(now.mdev().assigned()) ? now.version() : now.version() + 1,
                                     now.born(),
                                     mdev,
                                     now.guestSince(),
                                     now.observed(),
                                     now.repair(),
                                     now.drifted(),
-                                    now.commit()));
+                                    // It would be another one, which has no id.
+                                    plan.mdevs().contains(uuid) ? null : now.commit()));
         });
         return new HostState(
                 state.name(),
                 state.description(),
                 state.labels(),
                 state.policy(),
-                state.version(),
+                plan.changesReservationOrDrivers() ? state.version() + 1 : state.version(),
                 state.createdAt(),
                 state.incarnation(),
-                state.generation(),
+                plan.changesDesired() ? state.generation() + 1 : state.generation(),
                 state.agent(),
-                after,
+                plan.after(),
                 state.adapters(),
                 mdevs,
                 state.reservationRepair(),
                 state.driverRepairs(),
-                state.reservationDrifted(),
-                new ArrayList<>(state.driftedDrivers()));
+                state.reservationDrifted() && !plan.changesDesired(),
+                plan.changesDesired() ? List.of() : state.driftedDrivers());
     }
 }

@@ -116,11 +116,11 @@ final class ChangeAnswers {
         return written.plan() == null ? List.of() : written.plan().effects();
     }
 
-    /** @param tag null: there is nothing any more that could have one. What a dry run shows has none either */
+    /** @param tag null: there is nothing any more that could have one. A dry run has none, and has created nothing */
     private static ResponseEntity.BodyBuilder answer(
             Written written, String location, @Nullable String tag, Conditions conditions, boolean dryRun) {
         ResponseEntity.BodyBuilder answer =
-                written.created() ? ResponseEntity.created(URI.create(location)) : ResponseEntity.ok();
+                written.created() && !dryRun ? ResponseEntity.created(URI.create(location)) : ResponseEntity.ok();
         if (tag != null && !dryRun) {
             answer.eTag(tag);
         }

@@ -68,6 +68,7 @@ final class ForeignMdevController {
     }
 
     @PostMapping("/{uuid}/adopt")
+    @ApiResponse(responseCode = "200", description = "A dry run", useReturnTypeSchema = true)
     @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "adoptForeignMdev",

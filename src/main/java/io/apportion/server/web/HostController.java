@@ -82,7 +82,7 @@ final class HostController {
     }
 
     @PutMapping("/{host}")
-    @ApiResponse(responseCode = "200", description = "Changed, or as it was", useReturnTypeSchema = true)
+    @ApiResponse(responseCode = "200", description = "Changed, or as it was, or a dry run", useReturnTypeSchema = true)
     @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "putHost",

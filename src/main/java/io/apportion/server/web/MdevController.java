@@ -101,6 +101,7 @@ final class MdevController {
     }
 
     @PostMapping
+    @ApiResponse(responseCode = "200", description = "A dry run", useReturnTypeSchema = true)
     @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "createMdev",
@@ -128,7 +129,7 @@ final class MdevController {
     }
 
     @PutMapping("/{uuid}")
-    @ApiResponse(responseCode = "200", description = "Changed, or as it was", useReturnTypeSchema = true)
+    @ApiResponse(responseCode = "200", description = "Changed, or as it was, or a dry run", useReturnTypeSchema = true)
     @ApiResponse(responseCode = "201", description = "Created", useReturnTypeSchema = true)
     @Operation(
             operationId = "putMdev",
