@@ -1,5 +1,6 @@
 package io.apportion.server.matrix;
 
+import io.apportion.ap.BindingMode;
 import io.apportion.ap.Change;
 import io.apportion.ap.CommitState;
 import io.apportion.ap.HostMatrix;
@@ -123,8 +124,7 @@ public class MatrixService {
             Plan plan = planSettings(before, settings, mode);
             HostRow row = host.row();
             CommitRow commit = host.store(plan, "settings");
-            boolean pauses =
-                    settings.policy() != null && (settings.policy() == Policy.PAUSED) != (row.policy == Policy.PAUSED);
+            boolean pauses = settings.policy() != null && pauses(row.policy, settings.policy());
             row.labels = settings.labels() == null ? row.labels : settings.labels();
             row.description = settings.description() == null ? row.description : settings.description();
             if (settings.policy() != null && settings.policy() != row.policy) {
@@ -209,13 +209,17 @@ public class MatrixService {
         return settings(one).equals(settings(other));
     }
 
+    /** As users set them: what is the host's own and could be another one tomorrow is not among them. */
     private static Map<String, Object> settings(HostState host) {
         Map<String, Object> settings = new LinkedHashMap<>();
         settings.put("labels", new TreeMap<>(host.labels()));
         settings.put("description", host.description());
         settings.put("filter", host.matrix().filter().toString());
         settings.put("policy", host.policy().toString());
-        settings.put("bindingMode", host.matrix().bindingMode().toString());
+        BindingMode bindingMode = host.matrix().setBindingMode();
+        if (bindingMode != null) {
+            settings.put("bindingMode", bindingMode.toString());
+        }
         return settings;
     }
 

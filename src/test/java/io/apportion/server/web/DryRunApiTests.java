@@ -28,6 +28,7 @@ class DryRunApiTests extends ServedApi {
                 "PUT | /hosts/HOST | {}",
                 "PUT | /hosts/HOST | {'description': 'x', 'filter': 'recompute'}",
                 "PUT | /hosts/HOST | {'policy': 'paused'}",
+                "PUT | /hosts/HOST | {'bindingMode': 'masks'}",
                 "PUT | /hosts/HOST | {'policy': 'report', 'labels': {'zone': 'a'}}",
                 "PUT | /hosts/HOST-new | {'labels': {'zone': 'a'}, 'policy': 'paused'}",
                 "DELETE | /hosts/HOST/claim | ``",

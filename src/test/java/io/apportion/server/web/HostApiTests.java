@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -208,6 +209,27 @@ class HostApiTests extends ServedApi {
 
         assertThat(json(get("/hosts/" + host))).containsEntry("description", "first");
         put("/hosts/" + host + "-x", "{}", "If-None-Match", "*").expectStatus().isCreated();
+    }
+
+    @Test
+    void aBindingModeThatIsSetAsTheHostShowsItIsAChange() {
+        agent();
+        String tag = tag(get("/hosts/" + host));
+
+        assertThat(json(put("/hosts/" + host, "{\"bindingMode\": \"masks\"}")))
+                .containsEntry("version", 2)
+                .doesNotContainKey("commit");
+        assertThat(tag(get("/hosts/" + host))).isNotEqualTo(tag);
+        Map<String, Object> event = Awaitility.await()
+                .until(
+                        () -> ServedApi.<List<Map<String, Object>>>at(
+                                "$.items", json(get("/events?type=host.changed&host=" + host))),
+                        events -> !events.isEmpty())
+                .getFirst();
+        assertThat(ServedApi.<Map<String, Object>>at("$.before", event)).doesNotContainKey("bindingMode");
+        assertThat(ServedApi.<Map<String, Object>>at("$.after", event)).containsEntry("bindingMode", "masks");
+
+        assertThat(json(put("/hosts/" + host, "{\"bindingMode\": \"masks\"}"))).containsEntry("version", 2);
     }
 
     @Test
