@@ -68,32 +68,31 @@ final class QueueDriverController {
             @RequestParam(defaultValue = "false") boolean force,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
-        return set(host, queue, request.driver(), force, dryRun, conditions);
+        return set(host, queue, request.driver(), conditions.mode(force, dryRun), dryRun, conditions);
     }
 
     @DeleteMapping
     @Operation(
             operationId = "deleteQueueDriver",
             summary = "Makes a queue's driver unmanaged again",
-            description = "The queue stays where it is.")
+            description = "The queue stays where it is. No guest loses anything by it.")
     @Problems(ProblemKind.HOST_CANNOT_HOT_PLUG)
     ResponseEntity<QueueDriverView> delete(
             @Parameter(example = Examples.HOST) @PathVariable String host,
             @Parameter(example = "04.0053") @PathVariable Queue queue,
-            @RequestParam(defaultValue = "false") boolean force,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
-        return set(host, queue, null, force, dryRun, conditions);
+        return set(host, queue, null, conditions.mode(dryRun), dryRun, conditions);
     }
 
     private ResponseEntity<QueueDriverView> set(
             String host,
             Queue queue,
             @Nullable QueueDriver driver,
-            boolean force,
+            MatrixService.Mode mode,
             boolean dryRun,
             Conditions conditions) {
-        Written written = matrix.setDriver(host, queue, driver, conditions.mode(force, dryRun));
+        Written written = matrix.setDriver(host, queue, driver, mode);
         return answers.host(
                 written,
                 conditions,

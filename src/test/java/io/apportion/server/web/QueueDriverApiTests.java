@@ -57,6 +57,21 @@ class QueueDriverApiTests extends ServedApi {
     }
 
     @Test
+    void isMadeUnmanagedWithoutForceAsNoGuestLosesByIt() {
+        ReportingAgent agent = agent();
+        UUID mdev = mdev("[4, 5]", "[4, 71]");
+        agent.guests.put(mdev, "vm17");
+        agent.report();
+        String path = "/hosts/" + host + "/queues/05.0047/driver";
+        json(put(path + "?force=true", "{\"driver\": \"none\"}"));
+
+        problem(delete(path + "?force=true"), ProblemKind.MALFORMED_REQUEST);
+        // The agent has not taken it from vfio_ap yet: what the guest had, it has again.
+        assertThat(ServedApi.<List<List<String>>>at("$.effects[*].plugged.adapters", json(delete(path))))
+                .containsExactly(List.of("0x05"));
+    }
+
+    @Test
     void saysWhichMaskChangeWouldDoIt() {
         ReportingAgent agent = agent();
         json(put("/hosts/" + host + "/reservation", "{\"adapters\": [6], \"domains\": [\"0x53\"]}"));
