@@ -8,6 +8,7 @@ import io.apportion.ap.Mdev;
 import io.apportion.ap.Placement;
 import io.apportion.ap.Policy;
 import io.apportion.ap.Queue;
+import io.apportion.ap.Reservation;
 import io.apportion.server.matrix.HostState;
 import io.apportion.server.matrix.MdevState;
 import io.swagger.v3.oas.annotations.media.Schema;
@@ -51,7 +52,9 @@ record HostView(
         @Nullable FeaturesView features,
         @Nullable LimitsView limits,
         @Nullable HostConfigurationView hostConfiguration,
-        ReservationView reservation,
+
+        @Schema(description = "In numbers and whole: the host's reservation")
+        ReservedMasksView reservation,
 
         @Schema(description = "What the host's administrator never lets Apportion touch")
         KeepView keep,
@@ -88,7 +91,7 @@ record HostView(
                                 new AdapterNumber(inventory.maxAdapter()), new DomainNumber(inventory.maxDomain()))
                         : null,
                 reported ? HostConfigurationView.of(inventory.hostConfiguration()) : null,
-                ReservationView.of(host),
+                ReservedMasksView.of(host),
                 new KeepView(
                         AdapterNumber.in(inventory.keep().adapters()),
                         DomainNumber.in(inventory.keep().domains())),
@@ -156,6 +159,30 @@ record HostView(
                     configuration.adapters(),
                     configuration.domains(),
                     configuration.controlDomains());
+        }
+    }
+
+    /**
+     * What the host keeps for its own drivers, as sysfs would print it: the numbers alone could be 512.
+     *
+     * @param observed null: no agent ever reported
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record ReservedMasksView(
+            @Schema(description = "Set through Apportion; otherwise it is only what the host shows")
+            boolean managed,
+
+            ApMask apmask,
+            ApMask aqmask,
+            ReservationView.@Nullable MasksView observed) {
+
+        static ReservedMasksView of(HostState host) {
+            Reservation reservation = host.matrix().reservation();
+            return new ReservedMasksView(
+                    host.matrix().managedReservation() != null,
+                    reservation.apmask(),
+                    reservation.aqmask(),
+                    ReservationView.MasksView.observed(host));
         }
     }
 

@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import io.apportion.ap.ApMask;
+import io.apportion.ap.Inventory;
 import io.apportion.ap.Plan;
 import io.apportion.ap.Queue;
 import io.apportion.ap.Reservation;
@@ -39,7 +40,17 @@ record ReservationView(
         @Nullable CommitStateView commit,
         @Nullable List<EffectView> effects) {
 
-    record MasksView(ApMask apmask, ApMask aqmask) {}
+    record MasksView(ApMask apmask, ApMask aqmask) {
+
+        /** @return null: no agent ever reported */
+        static @Nullable MasksView observed(HostState host) {
+            Inventory inventory = host.matrix().inventory();
+            return inventory.reported()
+                    ? new MasksView(
+                            inventory.masks().apmask(), inventory.masks().aqmask())
+                    : null;
+        }
+    }
 
     static ReservationView of(HostState host) {
         return of(host, null, null, null);
@@ -48,14 +59,13 @@ record ReservationView(
     static ReservationView of(
             HostState host, @Nullable Plan plan, @Nullable CommitStateView commit, @Nullable List<EffectView> effects) {
         Reservation reservation = host.matrix().reservation();
-        Reservation observed = host.matrix().inventory().masks();
         return new ReservationView(
                 host.matrix().managedReservation() != null,
                 reservation.apmask(),
                 reservation.aqmask(),
                 AdapterNumber.in(reservation.apmask()),
                 DomainNumber.in(reservation.aqmask()),
-                host.matrix().inventory().reported() ? new MasksView(observed.apmask(), observed.aqmask()) : null,
+                MasksView.observed(host),
                 host.reservationDrifted(),
                 plan == null ? null : plan.freed().queues().toList(),
                 plan == null ? null : plan.takenBack().queues().toList(),

@@ -86,6 +86,19 @@ class ReservationApiTests extends ServedApi {
     }
 
     @Test
+    void isShownWithItsHostAsMasksAlone() {
+        agent();
+        json(put("/hosts/" + host + "/reservation", "{\"adapters\": [6], \"domains\": [4]}"));
+
+        assertThat(ServedApi.<Map<String, Object>>at("$.reservation", json(get("/hosts/" + host))))
+                .isEqualTo(Map.of(
+                        "managed", true,
+                        "apmask", ApMask.of(6).toString(),
+                        "aqmask", ApMask.of(4).toString(),
+                        "observed", Map.of("apmask", NONE, "aqmask", NONE)));
+    }
+
+    @Test
     void isTaggedAsItsHost() {
         agent();
         String path = "/hosts/" + host + "/reservation";
