@@ -34,8 +34,8 @@ public record CommitRecord(
     }
 
     /**
-     * @param kind {@code mdev}, {@code reservation} or {@code driver}
-     * @param object the UUID, nothing for the reservation, or the queue
+     * @param kind {@code mdev}, {@code reservation}, {@code driver} or {@code policy}
+     * @param object the UUID, or the queue; nothing for those of which a host has one
      * @param errno the kernel's word, where it failed
      */
     public record ObjectRecord(

@@ -14,6 +14,7 @@ import io.apportion.ap.Queue;
 import io.apportion.ap.QueueDriver;
 import io.apportion.ap.Refusal;
 import io.apportion.ap.Reservation;
+import io.apportion.server.store.CommitObjectRow;
 import io.apportion.server.store.CommitRow;
 import io.apportion.server.store.ForeignMdevRow;
 import io.apportion.server.store.HostRow;
@@ -131,9 +132,10 @@ public class MatrixService {
                 row.policy = settings.policy();
                 Drift.policyChanged(host);
             }
-            if (pauses && commit == null) {
-                // The agent is told by the next desired state, which is otherwise the same.
-                commit = host.nextGeneration("policy");
+            if (pauses) {
+                // The agent is told by the next desired state, which may otherwise be the same.
+                commit = commit == null ? host.nextGeneration("policy") : commit;
+                host.touch(commit, CommitObjectRow.POLICY, "");
             }
             host.forget();
             HostState after = host.state();
@@ -173,7 +175,6 @@ public class MatrixService {
                 null);
     }
 
-    /** Whether the agent is told by the next desired state, which may otherwise be the same. */
     private static boolean pauses(Policy before, Policy after) {
         return (before == Policy.PAUSED) != (after == Policy.PAUSED);
     }

@@ -59,7 +59,7 @@ class Settlement {
                 continue;
             }
             ObjectResult result = results.get(key);
-            if (result == null && (changedLater.contains(key) || !goneFromDesired(host, object))) {
+            if (result == null && (changedLater.contains(key) || !hasNoResult(host, object))) {
                 // Left alone, because its guest is not the one it was computed for: the next generation is on its way.
                 // That it is gone from what is desired now says nothing of this generation if a later one took it away.
                 newestSeen.remove(key);
@@ -77,10 +77,14 @@ class Settlement {
         tell(host, concerned);
     }
 
-    /** An object that has nothing desired any more has no result; it is done when the host shows it no more. */
-    private static boolean goneFromDesired(LockedHost host, CommitObjectRow object) {
+    /**
+     * An object that has nothing desired any more has no result; it is done when the host shows it no more. Nor has the
+     * policy, which is taken up with whatever is applied under it: nothing is, while it is paused.
+     */
+    private static boolean hasNoResult(LockedHost host, CommitObjectRow object) {
         return switch (object.kind) {
             case CommitObjectRow.MDEV -> !host.hasMdev(UUID.fromString(object.object));
+            case CommitObjectRow.POLICY -> true;
             case CommitObjectRow.RESERVATION -> host.state().matrix().managedReservation() == null;
             default ->
                 host.state().matrix().drivers().keySet().stream()

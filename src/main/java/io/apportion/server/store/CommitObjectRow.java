@@ -19,17 +19,20 @@ public class CommitObjectRow {
     public static final String RESERVATION = "reservation";
     public static final String DRIVER = "driver";
 
+    /** That the host is paused, or is so no more. */
+    public static final String POLICY = "policy";
+
     /** Commit and object. */
     public record Key(long commitId, String kind, String object) implements Serializable {}
 
     @Id
     public long commitId;
 
-    /** {@code mdev}, {@code reservation} or {@code driver}. */
+    /** {@code mdev}, {@code reservation}, {@code driver} or {@code policy}. */
     @Id
     public String kind = "";
 
-    /** The UUID, nothing, or the queue. */
+    /** The UUID, or the queue; nothing for those of which a host has one. */
     @Id
     public String object = "";
 

@@ -28,12 +28,14 @@ record CommitView(
     /**
      * What became of one object of the commit.
      *
-     * @param object null for the reservation, of which a host has one
+     * @param object null for those of which a host has one
      * @param settledAt null while pending
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     record ObjectView(
-            @Schema(allowableValues = {"mdev", "reservation", "driver"})
+            @Schema(
+                    allowableValues = {"mdev", "reservation", "driver", "policy"},
+                    description = "policy: that the host is paused, or is so no more")
             String kind,
 
             @Schema(description = "The mdev's UUID, or the queue") @Nullable

@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.apportion.ap.Policy;
 import io.apportion.wire.DesiredHost;
 import java.util.ArrayList;
 import java.util.List;
@@ -184,6 +185,33 @@ class CommitApiTests extends ServedApi {
                 .expectBody()
                 .jsonPath("$.commit.state")
                 .isEqualTo("pending");
+    }
+
+    @Test
+    void neitherAPauseNorItsEndIsAppliedUntilTheAgentAppliesSomethingAgain() {
+        ReportingAgent agent = agent();
+        UUID mdev = mdev("[4]", "[4]");
+        agent.report();
+
+        long pause = pendingCommitOf(put("/hosts/" + host, "{\"policy\": \"paused\"}", "Prefer", "wait=60"));
+        long change = pendingCommitOf(put("/mdevs/" + mdev + "/domains/71", "", "Prefer", "wait=60"));
+        assertThat(List.of(stateOf(pause), stateOf(change))).containsOnly("pending");
+
+        CompletableFuture<Map<String, Object>> end = CompletableFuture.supplyAsync(
+                () -> json(put("/hosts/" + host, "{\"policy\": \"repair\"}", "Prefer", "wait=60")));
+        Awaitility.await().until(() -> queries.host(host).policy() == Policy.REPAIR);
+        assertThat(end).isNotDone();
+        agent.report();
+
+        assertThat(ServedApi.<String>at("$.commit.state", end.join())).isEqualTo("applied");
+        assertThat(stateOf(pause)).isEqualTo("superseded");
+        assertThat(stateOf(change)).isEqualTo("applied");
+    }
+
+    private static long pendingCommitOf(RestTestClient.ResponseSpec answer) {
+        Map<String, Object> view = json(answer);
+        assertThat(ServedApi.<String>at("$.commit.state", view)).isEqualTo("pending");
+        return ServedApi.<Number>at("$.commit.id", view).longValue();
     }
 
     @Test
