@@ -3,6 +3,7 @@ package io.apportion.server.matrix;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.CommitState;
 import io.apportion.ap.HostMatrix;
+import io.apportion.ap.Inventory;
 import io.apportion.ap.Matrix;
 import io.apportion.ap.Mdev;
 import io.apportion.ap.Notation;
@@ -12,6 +13,7 @@ import io.apportion.server.store.CommitObjectRow;
 import io.apportion.server.store.CommitRow;
 import io.apportion.server.store.HostRow;
 import io.apportion.server.store.MdevRow;
+import io.apportion.server.store.QueueDriverRow;
 import io.apportion.wire.ObservedHost.Applied;
 import io.apportion.wire.ObservedHost.ObjectResult;
 import io.apportion.wire.ObservedHost.ObservedMdev;
@@ -21,8 +23,11 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
 
@@ -160,10 +165,11 @@ class Drift {
 
     private static void judgeHost(LockedHost host, HostMatrix matrix, Map<String, ObjectResult> results) {
         HostRow row = host.row();
-        boolean reservation = Snapshots.reservationDrifted(matrix) && done(results, CommitObjectRow.RESERVATION, "");
-        List<Queue> drivers = Snapshots.driftedDrivers(matrix).stream()
-                .filter(queue -> done(results, CommitObjectRow.DRIVER, queue.toString()))
-                .toList();
+        boolean reservation = reservationDiffers(matrix) && done(results, CommitObjectRow.RESERVATION, "");
+        SortedSet<Queue> drivers = differingDrivers(matrix);
+        drivers.removeIf(queue -> !done(results, CommitObjectRow.DRIVER, queue.toString()));
+        row.reservationDrifted = reservation;
+        host.drivers().forEach((queue, driver) -> driver.drifted = drivers.contains(queue));
         boolean drifted = reservation || !drivers.isEmpty();
         boolean repairable =
                 (reservation && row.policy == Policy.REPAIR_ALL) || (!drivers.isEmpty() && repairs(row.policy));
@@ -193,6 +199,28 @@ class Drift {
             row.repairDue = null;
             host.event("drift.given-up", null, null, null, Map.of("tries", (int) row.repairTries), null, null);
         }
+    }
+
+    private static boolean reservationDiffers(HostMatrix matrix) {
+        return matrix.managedReservation() != null
+                && matrix.inventory().reported()
+                && !matrix.managedReservation().equals(matrix.inventory().masks());
+    }
+
+    /** Managed queues that exist and have another driver than the managed one. */
+    private static SortedSet<Queue> differingDrivers(HostMatrix matrix) {
+        Inventory inventory = matrix.inventory();
+        return matrix.drivers().entrySet().stream()
+                .filter(entry -> inventory.devices().has(entry.getKey()))
+                .filter(entry -> switch (entry.getValue()) {
+                    case VFIO_AP -> !inventory.bound().has(entry.getKey());
+                    case DEFAULT -> !inventory.defaultDriver().has(entry.getKey());
+                    case NONE ->
+                        inventory.bound().has(entry.getKey())
+                                || inventory.defaultDriver().has(entry.getKey());
+                })
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     private static boolean done(Map<String, ObjectResult> results, String kind, String object) {
@@ -225,9 +253,13 @@ class Drift {
         }
         boolean hostDue =
                 row.drifted && row.repairDue != null && !row.repairDue.isAfter(host.now()) && row.repairTries < TRIES;
-        HostMatrix matrix = host.state().matrix();
-        boolean masks = hostDue && row.policy == Policy.REPAIR_ALL && Snapshots.reservationDrifted(matrix);
-        List<Queue> drivers = hostDue ? Snapshots.driftedDrivers(matrix) : List.of();
+        boolean masks = hostDue && row.policy == Policy.REPAIR_ALL && row.reservationDrifted;
+        Map<Queue, QueueDriverRow> drivers = new TreeMap<>();
+        host.drivers().forEach((queue, driver) -> {
+            if (hostDue && driver.drifted) {
+                drivers.put(queue, driver);
+            }
+        });
         if (hostDue && !masks && drivers.isEmpty()) {
             // Masks changed by hand are only shown, under this policy.
             row.repairDue = null;
@@ -254,10 +286,10 @@ class Drift {
                 row.reservationRepair++;
                 host.touch(commit, CommitObjectRow.RESERVATION, "");
             }
-            for (Queue queue : drivers) {
-                Objects.requireNonNull(host.drivers().get(queue)).repair++;
+            drivers.forEach((queue, driver) -> {
+                driver.repair++;
                 host.touch(commit, CommitObjectRow.DRIVER, queue.toString());
-            }
+            });
             host.event("drift.repair.ordered", null, null, null, Map.of("try", (int) row.repairTries), null, null);
         }
         host.forget();

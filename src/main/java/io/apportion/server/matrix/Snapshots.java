@@ -83,8 +83,16 @@ final class Snapshots {
                         .filter(driver -> driver.repair != 0)
                         .collect(Collectors.toMap(
                                 driver -> new Queue(driver.adapter, driver.domain), driver -> driver.repair)),
-                settled && reservationDrifted(matrix),
-                settled ? driftedDrivers(matrix) : List.of());
+                settled && host.reservationDrifted,
+                settled ? driftedDrivers(rows.drivers()) : List.of());
+    }
+
+    private static List<Queue> driftedDrivers(Collection<QueueDriverRow> drivers) {
+        return drivers.stream()
+                .filter(row -> row.drifted)
+                .map(row -> new Queue(row.adapter, row.domain))
+                .sorted()
+                .toList();
     }
 
     private static HostState.AgentState agent(HostRow host, @Nullable AgentRow agent, Instant now) {
@@ -130,29 +138,6 @@ final class Snapshots {
 
     private static ApMask orNone(@Nullable ApMask mask) {
         return mask == null ? ApMask.NONE : mask;
-    }
-
-    static boolean reservationDrifted(HostMatrix matrix) {
-        return matrix.managedReservation() != null
-                && matrix.inventory().reported()
-                && !matrix.managedReservation().equals(matrix.inventory().masks());
-    }
-
-    /** Managed queues that exist and have another driver than the managed one. */
-    static List<Queue> driftedDrivers(HostMatrix matrix) {
-        Inventory inventory = matrix.inventory();
-        return matrix.drivers().entrySet().stream()
-                .filter(entry -> inventory.devices().has(entry.getKey()))
-                .filter(entry -> switch (entry.getValue()) {
-                    case VFIO_AP -> !inventory.bound().has(entry.getKey());
-                    case DEFAULT -> !inventory.defaultDriver().has(entry.getKey());
-                    case NONE ->
-                        inventory.bound().has(entry.getKey())
-                                || inventory.defaultDriver().has(entry.getKey());
-                })
-                .map(Map.Entry::getKey)
-                .sorted()
-                .toList();
     }
 
     private static HostMatrix matrix(Rows rows) {

@@ -93,6 +93,9 @@ public class HostRow {
     /** The managed reservation or drivers were applied, and the host shows others. */
     public boolean drifted;
 
+    /** The reservation at least; the drivers each have it in their own row. */
+    public boolean reservationDrifted;
+
     /** How often repairs of the masks were ordered; pushed, so that the agent writes them again. */
     public int reservationRepair;
 

@@ -27,6 +27,9 @@ public class QueueDriverRow {
 
     public QueueDriver driver = QueueDriver.VFIO_AP;
 
+    /** Applied, and the host shows another driver. */
+    public boolean drifted;
+
     /** Counts the repairs that were ordered. */
     public int repair;
 }

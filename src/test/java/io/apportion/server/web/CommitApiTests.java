@@ -47,7 +47,7 @@ class CommitApiTests extends ServedApi {
     void tellsTheErrnoOfWhatFailed() {
         ReportingAgent agent = agent();
         UUID mdev = mdev("[4]", "[4]");
-        agent.failing.put(mdev, "EADDRINUSE");
+        agent.failing.put(mdev.toString(), "EADDRINUSE");
         agent.report();
 
         Map<String, Object> commit = ServedApi.<List<Map<String, Object>>>at(
@@ -161,7 +161,7 @@ class CommitApiTests extends ServedApi {
     void whoeverWaitsIsToldWhatFailed() {
         ReportingAgent agent = agent();
         UUID mdev = mdev("[4]", "[4]");
-        agent.failing.put(mdev, "EADDRNOTAVAIL");
+        agent.failing.put(mdev.toString(), "EADDRNOTAVAIL");
         agent.report();
 
         // Nothing changes by it: it is the newest commit that is waited for, and that has failed.

@@ -71,6 +71,23 @@ class QueueDriverApiTests extends ServedApi {
                 .containsExactly(List.of("0x05"));
     }
 
+    /** The agent of this test binds and unbinds nothing, whatever it says of it. */
+    @Test
+    void hasDriftedIfItWasDoneAndIsNotSoAndNotIfItFailed() {
+        ReportingAgent agent = agent();
+        json(put("/hosts/" + host, "{\"policy\": \"report\"}"));
+        String queues = "/hosts/" + host + "/queues/";
+        json(put(queues + "05.0047/driver", "{\"driver\": \"none\"}"));
+        json(put(queues + "05.0053/driver", "{\"driver\": \"none\"}"));
+        agent.failing.put("05.0047", "EBUSY");
+        agent.report();
+
+        assertThat(json(get(queues + "05.0053/driver"))).containsEntry("drifted", true);
+        assertThat(json(get(queues + "05.0047/driver"))).containsEntry("drifted", false);
+        assertThat(ServedApi.<List<String>>at("$.drift.drivers", json(get("/hosts/" + host))))
+                .containsExactly("05.0053");
+    }
+
     @Test
     void saysWhichMaskChangeWouldDoIt() {
         ReportingAgent agent = agent();

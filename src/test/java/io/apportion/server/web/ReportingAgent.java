@@ -45,7 +45,10 @@ final class ReportingAgent {
     Reservation masks = new Reservation(ApMask.NONE, ApMask.NONE);
     final Map<UUID, String> guests = new HashMap<>();
     final Map<UUID, Matrix> foreign = new HashMap<>();
-    final Map<UUID, String> failing = new HashMap<>();
+
+    /** By the id that an object has in results: UUID, queue, or nothing for the reservation; with their errno. */
+    final Map<String, String> failing = new HashMap<>();
+
     final Set<UUID> leftAlone = new HashSet<>();
     final Map<UUID, Matrix> shownInstead = new HashMap<>();
 
@@ -75,12 +78,11 @@ final class ReportingAgent {
         List<ObservedHost.ObservedMdev> mdevs = new ArrayList<>();
         List<ObservedHost.ObjectResult> results = new ArrayList<>();
         for (DesiredHost.DesiredMdev mdev : desired.mdevs()) {
-            String errno = failing.get(mdev.uuid());
+            ObservedHost.ObjectResult result = result("mdev", mdev.uuid().toString());
             if (!leftAlone.contains(mdev.uuid())) {
-                results.add(new ObservedHost.ObjectResult(
-                        "mdev", mdev.uuid().toString(), errno, errno == null ? null : "told to fail"));
+                results.add(result);
             }
-            if (errno == null && !(mdev.removing() && !guests.containsKey(mdev.uuid()))) {
+            if (result.errno() == null && !(mdev.removing() && !guests.containsKey(mdev.uuid()))) {
                 mdevs.add(new ObservedHost.ObservedMdev(
                         mdev.uuid(),
                         true,
@@ -91,13 +93,12 @@ final class ReportingAgent {
         }
         foreign.forEach(
                 (uuid, matrix) -> mdevs.add(new ObservedHost.ObservedMdev(uuid, false, matrix, matrix, guest(uuid))));
-        if (desired.reservation() != null) {
+        if (desired.reservation() != null && !failing.containsKey("")) {
             masks = desired.reservation();
         }
-        results.add(new ObservedHost.ObjectResult("reservation", "", null, null));
+        results.add(result("reservation", ""));
         desired.drivers()
-                .forEach(driver -> results.add(
-                        new ObservedHost.ObjectResult("driver", driver.queue().toString(), null, null)));
+                .forEach(driver -> results.add(result("driver", driver.queue().toString())));
         List<ObservedHost.ObservedAdapter> adapters = cards.numbers()
                 .mapToObj(card -> new ObservedHost.ObservedAdapter(
                         card,
@@ -134,6 +135,11 @@ final class ReportingAgent {
                                 mdevs,
                                 new ObservedHost.Applied(desired.incarnation(), desired.generation(), results))),
                 caller);
+    }
+
+    private ObservedHost.ObjectResult result(String kind, String id) {
+        String errno = failing.get(id);
+        return new ObservedHost.ObjectResult(kind, id, errno, errno == null ? null : "told to fail");
     }
 
     private ObservedHost.@Nullable ObservedGuest guest(UUID mdev) {

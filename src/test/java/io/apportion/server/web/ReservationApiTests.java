@@ -99,6 +99,20 @@ class ReservationApiTests extends ServedApi {
     }
 
     @Test
+    void hasNotDriftedIfItFailed() {
+        ReportingAgent agent = agent();
+        json(put("/hosts/" + host + "/reservation", "{\"adapters\": [6], \"domains\": [4]}"));
+        agent.failing.put("", "EADDRINUSE");
+        agent.report();
+
+        assertThat(json(get("/hosts/" + host + "/reservation")))
+                .containsEntry("drifted", false)
+                .containsEntry("observed", Map.of("apmask", NONE, "aqmask", NONE));
+        assertThat(ServedApi.<Boolean>at("$.drift.reservation", json(get("/hosts/" + host))))
+                .isFalse();
+    }
+
+    @Test
     void isTaggedAsItsHost() {
         agent();
         String path = "/hosts/" + host + "/reservation";
