@@ -213,9 +213,9 @@ class DriftTests {
         host.machine.unbind(queue);
         host.awaitSettled();
         host.machine.bind(queue, true);
+        eventually(() -> assertThat(shown().get("filtered")).isEmpty());
         eventually(() -> assertThat(drifted()).isFalse());
         assertThat(host.machine.guestMatrix(mdev)).isEqualTo(WANTED);
-        assertThat(shown().get("filtered")).isEmpty();
     }
 
     @Test
