@@ -5,6 +5,7 @@ import io.apportion.server.store.AdapterRow;
 import io.apportion.server.store.AgentRow;
 import io.apportion.server.store.CommitObjectRow;
 import io.apportion.server.store.CommitRow;
+import io.apportion.server.store.EventPositions;
 import io.apportion.server.store.EventRow;
 import io.apportion.server.store.Events;
 import io.apportion.server.store.ForeignMdevRow;
@@ -323,19 +324,36 @@ public class MatrixQueries {
      * Events in the order of their positions.
      *
      * @param after only later ones; null: from the oldest there is
-     * @throws NotDone.Gone if events after that position were already pruned
+     * @throws NotDone.Gone if events after that position were already pruned, or if this database never gave it: one that
+     *     was lost did, before this one was restored from a backup, and who resumes there has seen what never was
      */
     public List<EventRecord> events(
             @Nullable String host, @Nullable UUID mdev, @Nullable String type, @Nullable Long after, int limit) {
         return inSnapshot(() -> {
             if (after != null) {
-                long pruned = events.pruned();
-                if (after < pruned) {
-                    throw new NotDone.Gone(pruned + 1);
-                }
+                checkGiven(after);
             }
             return listEvents(host, mdev, type, after, limit);
         });
+    }
+
+    private void checkGiven(long position) {
+        EventPositions given = events.positions(position);
+        String detail;
+        if (position < given.getPruned()) {
+            detail = "Positions up to " + given.getPruned() + " were pruned.";
+        } else if (position > given.getNewest()) {
+            detail = "Position " + position + " was never given, the newest is " + given.getNewest()
+                    + ": the database must have been restored from a backup.";
+        } else if (given.getKept() != null) {
+            detail = "Position " + position
+                    + " was given by a database that was lost. The backup from which this one was"
+                    + " restored has events up to " + given.getKept() + "; what came after them was lost.";
+        } else {
+            return;
+        }
+        Long oldest = events.oldest();
+        throw new NotDone.Gone(detail, oldest == null ? given.getNewest() + 1 : oldest);
     }
 
     /** The position of the newest event, pruned or not; 0: there was none. */

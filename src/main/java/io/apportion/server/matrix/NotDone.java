@@ -141,14 +141,17 @@ public abstract sealed class NotDone extends RuntimeException {
         }
     }
 
-    /** A cursor or event position that was already pruned. */
+    /** An event position after which nobody can be told everything: it was pruned, or a lost database gave it. */
     public static final class Gone extends NotDone {
         private static final long serialVersionUID = 1L;
         private final long oldest;
 
-        /** @param oldest the oldest position there is */
-        public Gone(long oldest) {
-            super("the oldest position is " + oldest);
+        /**
+         * @param detail in words
+         * @param oldest the oldest position there is; where there is no event, the next that will be given
+         */
+        public Gone(String detail, long oldest) {
+            super(detail);
             this.oldest = oldest;
         }
 

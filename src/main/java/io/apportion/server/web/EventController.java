@@ -55,7 +55,8 @@ final class EventController {
             description =
                     "As text/event-stream the answer stays open: each event comes with its id, and whoever connects"
                             + " again with that id as Last-Event-ID misses none. Without Last-Event-ID and after, the"
-                            + " stream begins with what happens next. A position that was pruned is gone.")
+                            + " stream begins with what happens next. A position that was pruned is gone, and so is one"
+                            + " that was given by a database which was lost and restored from a backup.")
     @Problems(ProblemKind.GONE)
     PageView<EventView> list(
             @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,

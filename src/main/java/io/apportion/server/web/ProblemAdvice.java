@@ -155,9 +155,7 @@ final class ProblemAdvice {
             case NotDone.HostClaimed host ->
                 new Problem(ProblemKind.HOST_CLAIMED, "Another machine has claimed host " + host.host() + ".");
             case NotDone.Forbidden forbidden -> said(ProblemKind.FORBIDDEN, forbidden);
-            case NotDone.Gone gone ->
-                new Problem(ProblemKind.GONE, "Positions before " + gone.oldest() + " were pruned.")
-                        .oldest(gone.oldest());
+            case NotDone.Gone gone -> said(ProblemKind.GONE, gone).oldest(gone.oldest());
         };
     }
 

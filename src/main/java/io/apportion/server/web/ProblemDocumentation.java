@@ -173,7 +173,7 @@ final class ProblemDocumentation implements GlobalOperationCustomizer, GlobalOpe
             case GUEST_ATTACHED ->
                 new Problem(kind, "Guest vm17 is attached to mdev " + mdev + ".").mdevs(List.of(mdev));
             case HOST_NOT_EMPTY -> new Problem(kind, "Host lpar1 has 1 mdevs.").mdevs(List.of(mdev));
-            case GONE -> new Problem(kind, "Positions before 90210 were pruned.").oldest(90210);
+            case GONE -> new Problem(kind, "Positions up to 90209 were pruned.").oldest(90210);
             default -> new Problem(kind, kind.title() + ".");
         };
         return json.convertValue(problem.view("/api/v1/mdevs/" + mdev, "3c5e7f2a"), Map.class);

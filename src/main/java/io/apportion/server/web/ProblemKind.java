@@ -90,7 +90,12 @@ enum ProblemKind {
     NOT_ACCEPTABLE(406, "None of the accepted media types can be given", null, "Accept application/json."),
     UNSUPPORTED_MEDIA_TYPE(415, "The body's media type cannot be read", null, "Send Content-Type: application/json."),
     TOO_LARGE(413, "The request is too large", null, "Send less at once."),
-    GONE(410, "That position was pruned", null, "Begin anew at the oldest position, which the problem names."),
+    GONE(
+            410,
+            "That position is gone",
+            null,
+            "Read anew what you keep. Events are there from the oldest position on, which the problem names: those"
+                    + " after the number before it are all."),
     DATABASE_UNAVAILABLE(
             503, "The database cannot be reached", null, "Try again. Whether a change was stored, a GET will tell."),
     BUSY(503, "The host is busy", null, "Try again after the time in Retry-After. Nothing was changed."),

@@ -13,6 +13,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -173,6 +174,29 @@ class EventApiTests extends ServedApi {
                         .exchange(),
                 ProblemKind.GONE);
         assertThat(json(get("/events?after=" + position))).containsKey("items");
+    }
+
+    /** As after a restore from a backup: whoever was told more would otherwise hear nothing until it is told again. */
+    @Test
+    void aPositionThatWasNeverGivenIsGone() {
+        mdev("[4]", "[4]");
+        events("host=" + host, 2);
+        long never = queries.newestEvent() + 1000;
+        String cursor = Base64.getUrlEncoder()
+                .withoutPadding()
+                .encodeToString(("events:" + never).getBytes(StandardCharsets.UTF_8));
+
+        assertThat(problem(get("/events?after=" + never), ProblemKind.GONE).get("detail"))
+                .asString()
+                .contains(never + " was never given");
+        problem(get("/events?cursor=" + cursor), ProblemKind.GONE);
+        problem(
+                api.get()
+                        .uri("/events")
+                        .header("Accept", "text/event-stream")
+                        .header("Last-Event-ID", String.valueOf(never))
+                        .exchange(),
+                ProblemKind.GONE);
     }
 
     @ParameterizedTest
