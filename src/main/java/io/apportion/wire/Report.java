@@ -1,7 +1,8 @@
 package io.apportion.wire;
 
 /**
- * One observation on its way up. The server ignores one whose (session, sequence) is not greater than the last it took.
+ * One observation on its way up. The server ignores one that is not of the host's present (instance, session), or whose
+ * sequence is not greater than the last it took.
  *
  * @param instance made anew at each start of the agent
  * @param session the number that the server gave this instance; a later instance has a greater one
@@ -43,6 +44,9 @@ public record Report(
         }
     }
 
-    /** @param whole the server's last report has another digest: send the whole one */
+    /**
+     * @param whole the server's last report has another digest or is of another instance: send the whole one
+     * @param session as in {@link Answer}
+     */
     public record HeartbeatAnswer(boolean whole, long session) {}
 }

@@ -110,7 +110,7 @@ public class ReportService {
     public Report.Answer take(String name, Report report, Caller caller) {
         return locks.withLock(name, caller, host -> {
             HostRow row = host.row();
-            if (report.session() != row.session || report.sequence() <= row.sequence) {
+            if (!isPresent(row, report.instance(), report.session()) || report.sequence() <= row.sequence) {
                 return new Report.Answer(false, row.session);
             }
             // A gap in the sequence is stored even so: it says that reports before this one may still be on their way.
@@ -122,6 +122,14 @@ public class ReportService {
             }
             return new Report.Answer(true, row.session);
         });
+    }
+
+    /**
+     * Whether that instance is the host's agent. The number of its session is not enough: a database that was restored from
+     * a backup gives numbers that the lost one gave to others, and a host that no agent ever spoke for has session 0.
+     */
+    private static boolean isPresent(HostRow row, String instance, long session) {
+        return session == row.session && instance.equals(row.agentInstance);
     }
 
     private void store(LockedHost host, Report report) {
@@ -369,7 +377,8 @@ public class ReportService {
     }
 
     /**
-     * Compares digests; reads one row and writes nothing.
+     * Compares digests; reads one row and writes nothing. An instance that is not the host's agent any more is asked for
+     * everything, whatever its digest: its report is then not taken, and so it opens a new session.
      *
      * @throws NotDone.NotFound if there is no such host
      */
@@ -378,7 +387,9 @@ public class ReportService {
         if (row == null) {
             throw new NotDone.NotFound("host " + name);
         }
-        return new Report.HeartbeatAnswer(!heartbeat.digest().equals(row.digest), row.session);
+        boolean known = isPresent(row, heartbeat.instance(), heartbeat.session())
+                && heartbeat.digest().equals(row.digest);
+        return new Report.HeartbeatAnswer(!known, row.session);
     }
 
     /** Notes that these hosts' agents were heard, in one statement. */
