@@ -24,6 +24,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
@@ -40,6 +41,16 @@ class StatementTests {
     private static final ApMask CARDS = ApMask.upTo(15);
     private static final Pattern STATEMENT =
             Pattern.compile("^(select|insert|update|delete)(?: .*?from| into)? (\\w+)", Pattern.DOTALL);
+
+    /** The matrix lock; then the whole host, as the rules concern all of it. */
+    private static final String[] WHOLE_HOST = {
+        "select hosts",
+        "select agents",
+        "select adapters",
+        "select queue_drivers",
+        "select foreign_mdevs",
+        "select mdevs"
+    };
 
     @Autowired
     LiveServer server;
@@ -82,12 +93,16 @@ class StatementTests {
     }
 
     private Report.Answer report() {
-        ObservedHost observed = machine.read();
-        Report report =
-                new Report("instance", machine.bootId(), session, ++sequence, WireFormat.digest(observed), observed);
-        Report.Answer answer = reports.take(host, report, Caller.SERVER);
+        Report.Answer answer = report(machine.read(), ++sequence);
         assertThat(answer.taken()).isTrue();
         return answer;
+    }
+
+    private Report.Answer report(ObservedHost observed, long number) {
+        return reports.take(
+                host,
+                new Report("instance", machine.bootId(), session, number, WireFormat.digest(observed), observed),
+                Caller.SERVER);
     }
 
     private List<String> sentBy(String method, String path) throws Exception {
@@ -170,14 +185,25 @@ class StatementTests {
     void takesAReportThatChangesNothingWithoutAWrite(int mdevs) throws Exception {
         newHost(mdevs);
 
-        assertThat(tables(StatementCount.during(this::report)))
-                .containsExactly(
-                        "select hosts",
-                        "select agents",
-                        "select adapters",
-                        "select queue_drivers",
-                        "select foreign_mdevs",
-                        "select mdevs");
+        for (int time = 0; time < 3; time++) {
+            assertThat(tables(StatementCount.during(this::report))).containsExactly(WHOLE_HOST);
+        }
+    }
+
+    @Test
+    void storesOfAReportAfterAGapOnlyItsNumber() throws Exception {
+        newHost(8);
+        ObservedHost known = machine.read();
+        machine.removeCard(3);
+        ObservedHost outrun = machine.read();
+        long late = ++sequence;
+
+        List<String> sent = tables(StatementCount.during(() -> report(known, ++sequence)));
+
+        assertThat(sent).startsWith(WHOLE_HOST).endsWith("update hosts").hasSize(WHOLE_HOST.length + 1);
+        assertThat(report(outrun, late).taken()).isFalse();
+        assertThat(tables(StatementCount.during(() -> report(known, ++sequence))))
+                .containsExactly(WHOLE_HOST);
     }
 
     @ParameterizedTest(name = "{0} mdevs")

@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Service;
@@ -49,6 +50,14 @@ public class ReportService {
     private final Clock clock;
     private final TransactionTemplate transaction;
     private final TransactionTemplate look;
+
+    /**
+     * By host: the last report that was taken and not stored, as it told nothing new. Where another replica took it, the
+     * next seems to come after a gap.
+     */
+    private final ConcurrentHashMap<Long, Repeated> repeated = new ConcurrentHashMap<>();
+
+    private record Repeated(long session, long sequence) {}
 
     ReportService(
             MatrixLocks locks,
@@ -103,7 +112,8 @@ public class ReportService {
     }
 
     /**
-     * Takes a report, unless it is not newer than the last. One that changes nothing writes nothing.
+     * Takes a report, unless it is not newer than the last. One that tells nothing new writes nothing, or after a gap only
+     * its number.
      *
      * @throws NotDone.NotFound if there is no such host
      */
@@ -113,12 +123,13 @@ public class ReportService {
             if (!isPresent(row, report.instance(), report.session()) || report.sequence() <= row.sequence) {
                 return new Report.Answer(false, row.session);
             }
-            // A gap in the sequence is stored even so: it says that reports before this one may still be on their way.
-            boolean nothingNew = report.digest().equals(row.digest)
-                    && report.bootId().equals(row.bootId)
-                    && report.sequence() == row.sequence + 1;
-            if (!nothingNew) {
+            if (!report.digest().equals(row.digest) || !report.bootId().equals(row.bootId)) {
                 store(host, report);
+            } else if (report.sequence() > lastTaken(row) + 1) {
+                // Reports before this one may still be on their way, and must not be taken after it.
+                row.sequence = report.sequence();
+            } else {
+                repeated.put(Objects.requireNonNull(row.id), new Repeated(row.session, report.sequence()));
             }
             return new Report.Answer(true, row.session);
         });
@@ -130,6 +141,11 @@ public class ReportService {
      */
     private static boolean isPresent(HostRow row, String instance, long session) {
         return session == row.session && instance.equals(row.agentInstance);
+    }
+
+    private long lastTaken(HostRow row) {
+        Repeated last = repeated.get(Objects.requireNonNull(row.id));
+        return last == null || last.session() != row.session ? row.sequence : Math.max(row.sequence, last.sequence());
     }
 
     private void store(LockedHost host, Report report) {
