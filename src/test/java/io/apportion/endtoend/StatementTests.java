@@ -7,6 +7,7 @@ import static org.springframework.test.web.servlet.result.MockMvcResultMatchers.
 
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Matrix;
+import io.apportion.ap.Queue;
 import io.apportion.server.matrix.Caller;
 import io.apportion.server.matrix.MatrixService;
 import io.apportion.server.matrix.MatrixService.Mode;
@@ -17,6 +18,7 @@ import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.Report;
 import io.apportion.wire.WireFormat;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -40,7 +42,7 @@ class StatementTests {
     private static final Mode PLAINLY = new Mode(Preconditions.NONE, false, false, Caller.SERVER);
     private static final ApMask CARDS = ApMask.upTo(15);
     private static final Pattern STATEMENT =
-            Pattern.compile("^(select|insert|update|delete)(?: .*?from| into)? (\\w+)", Pattern.DOTALL);
+            Pattern.compile("^(select|insert|update|delete|merge)(?: .*?from| into)? (\\w+)", Pattern.DOTALL);
 
     /** The matrix lock; then the whole host, as the rules concern all of it. */
     private static final String[] WHOLE_HOST = {
@@ -69,6 +71,7 @@ class StatementTests {
             .build();
     private String host = "";
     private UUID mdev = UUID.randomUUID();
+    private final List<UUID> created = new ArrayList<>();
     private long session;
     private long sequence;
 
@@ -87,6 +90,7 @@ class StatementTests {
         report();
         for (int i = 0; i < mdevs; i++) {
             mdev = UUID.randomUUID();
+            created.add(mdev);
             service.putMdev(
                     mdev, new MdevSettings(host, Map.of(), new Matrix(CARDS, ApMask.of(i), ApMask.NONE)), PLAINLY);
         }
@@ -227,5 +231,25 @@ class StatementTests {
                         "update hosts",
                         "update mdevs",
                         "delete adapters");
+    }
+
+    @ParameterizedTest(name = "{0} mdevs")
+    @ValueSource(ints = {8, 64})
+    void countsWhatAllGuestsGainAndLoseInOne(int mdevs) throws Exception {
+        newHost(mdevs);
+        for (int i = 0; i < mdevs; i++) {
+            machine.create(created.get(i));
+            machine.configure(created.get(i), new Matrix(CARDS, ApMask.of(i), ApMask.NONE));
+            machine.openGuest("vm" + i, created.get(i));
+        }
+
+        assertThat(tables(StatementCount.during(this::report)))
+                .containsOnlyOnce("merge plug_counts")
+                .containsOnlyOnce("update mdevs");
+        // Adapters and domains, for two causes.
+        machine.removeCard(3);
+        machine.removeDomain(0);
+        machine.unbind(new Queue(4, 1));
+        assertThat(tables(StatementCount.during(this::report))).containsOnlyOnce("merge plug_counts");
     }
 }

@@ -25,6 +25,7 @@ import io.apportion.server.store.QueueDriverRow;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -44,6 +45,28 @@ import org.jspecify.annotations.Nullable;
  */
 final class LockedHost {
 
+    private static final Comparator<Counted> BY_KIND_AND_CAUSE =
+            Comparator.comparing(Counted::kind).thenComparing(Counted::cause);
+
+    private static final String COUNT_PLUGS = """
+        merge into plug_counts counted
+        using (select cast(? as bigint) host_id, cast(? as varchar(16)) kind, cast(? as varchar(32)) cause,
+                      cast(? as bigint) plugs, cast(? as bigint) unplugs) more
+        on counted.host_id = more.host_id and counted.kind = more.kind and counted.cause = more.cause
+        when matched then update set plugs = counted.plugs + more.plugs, unplugs = counted.unplugs + more.unplugs
+        when not matched then insert (host_id, kind, cause, plugs, unplugs)
+            values (more.host_id, more.kind, more.cause, more.plugs, more.unplugs)
+        """;
+
+    private record Counted(String kind, String cause) {}
+
+    private record Plugs(long plugs, long unplugs) {
+
+        Plugs plus(Plugs more) {
+            return new Plugs(plugs + more.plugs, unplugs + more.unplugs);
+        }
+    }
+
     private final Stores stores;
     private final String name;
     private final Caller caller;
@@ -57,6 +80,10 @@ final class LockedHost {
     private final Map<UUID, MdevRow> mdevs = new HashMap<>();
 
     private final List<Runnable> afterFlush = new ArrayList<>();
+
+    /** What the guests gain and lose by this transaction, however many they are: one statement, always in this order. */
+    private final Map<Counted, Plugs> plugs = new TreeMap<>(BY_KIND_AND_CAUSE);
+
     private final List<MatrixChanged.Settled> settled = new ArrayList<>();
     private boolean newGeneration;
     private boolean events;
@@ -499,34 +526,27 @@ final class LockedHost {
     }
 
     private void count(String kind, Effect effect, ApMask plugged, ApMask unplugged) {
-        int plugs = plugged.count();
-        int unplugs = unplugged.count();
-        if (plugs == 0 && unplugs == 0) {
-            return;
+        if (!plugged.isEmpty() || !unplugged.isEmpty()) {
+            plugs.merge(
+                    new Counted(kind, effect.cause().toString()),
+                    new Plugs(plugged.count(), unplugged.count()),
+                    Plugs::plus);
         }
-        long hostId = id();
-        String cause = effect.cause().toString();
-        afterFlush.add(() -> {
-            int rows = stores.jdbc()
-                    .update(
-                            "update plug_counts set plugs = plugs + ?, unplugs = unplugs + ?"
-                                    + " where host_id = ? and kind = ? and cause = ?",
-                            plugs,
-                            unplugs,
-                            hostId,
-                            kind,
-                            cause);
-            if (rows == 0) {
-                stores.jdbc()
-                        .update(
-                                "insert into plug_counts (host_id, kind, cause, plugs, unplugs) values (?, ?, ?, ?, ?)",
-                                hostId,
-                                kind,
-                                cause,
-                                plugs,
-                                unplugs);
-            }
-        });
+    }
+
+    private void storePlugs() {
+        stores.jdbc()
+                .batchUpdate(
+                        COUNT_PLUGS,
+                        plugs.entrySet().stream()
+                                .map(count -> new Object[] {
+                                    id(),
+                                    count.getKey().kind(),
+                                    count.getKey().cause(),
+                                    count.getValue().plugs(),
+                                    count.getValue().unplugs()
+                                })
+                                .toList());
     }
 
     void settled(MatrixChanged.Settled commit) {
@@ -535,9 +555,10 @@ final class LockedHost {
 
     /** Last work of the transaction: what needs the rows to be there. */
     void finish() {
-        if (!afterFlush.isEmpty()) {
+        if (!afterFlush.isEmpty() || !plugs.isEmpty()) {
             stores.entities().flush();
             afterFlush.forEach(Runnable::run);
+            storePlugs();
         }
     }
 
