@@ -20,10 +20,12 @@ import io.apportion.server.store.ForeignMdevRow;
 import io.apportion.server.store.HostRow;
 import io.apportion.server.store.MdevRow;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -46,9 +48,25 @@ import org.springframework.stereotype.Service;
 @Service
 public class MatrixService {
 
+    /** Mdevs, of which each takes about 200 bytes. */
+    private static final int REMEMBERED = 50_000;
+
     private final MatrixLocks locks;
     private final MatrixQueries queries;
     private final ConcurrentHashMap<String, CompletableFuture<Void>> settlements = new ConcurrentHashMap<>();
+
+    /**
+     * On which host an mdev was last found: it saves a transaction before the lock, and is believed only under the lock,
+     * when the mdev is seen to be there.
+     */
+    private final Map<UUID, String> whereabouts = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<UUID, String> longestUnused) {
+            return size() > REMEMBERED;
+        }
+    });
 
     MatrixService(MatrixLocks locks, MatrixQueries queries) {
         this.locks = locks;
@@ -327,18 +345,19 @@ public class MatrixService {
 
     /** Takes a foreign mdev as it is. The preconditions are of the host, which lists it. */
     public Written adopt(String name, UUID uuid, Mode mode) {
-        elsewhere(uuid, name);
         if (mode.dryRun()) {
-            HostState before = queries.host(name);
-            mode.preconditions().check("The host " + name, before.tag());
-            Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
-            return new Written(before, Snapshots.planned(before, plan), uuid, plan, true, null);
+            return queries.inSnapshot(() -> {
+                elsewhere(uuid, name);
+                HostState before = queries.host(name);
+                mode.preconditions().check("The host " + name, before.tag());
+                Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
+                return new Written(before, Snapshots.planned(before, plan), uuid, plan, true, null);
+            });
         }
         return locks.withLock(name, mode.caller(), host -> {
+            elsewhere(uuid, name);
             HostState before = existing(host);
             mode.preconditions().check("The host " + name, before.tag());
-            // Another host may have got it between the look and the lock.
-            elsewhere(uuid, name);
             Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
             ForeignMdevRow foreign = host.foreign().remove(uuid);
             if (foreign != null) {
@@ -382,14 +401,12 @@ public class MatrixService {
                 return new Written(before, after, uuid, plan, !before.mdevs().containsKey(uuid), null);
             });
         }
-        elsewhere(uuid, name);
         return locks.withLock(name, mode.caller(), host -> {
-            HostState before = existing(host);
             boolean created = !host.hasMdev(uuid);
             if (created) {
-                // Another host may have got it between the look and the lock.
                 elsewhere(uuid, name);
             }
+            HostState before = existing(host);
             Plan plan = planMdev(before, uuid, settings, mode);
             CommitRow commit = host.store(plan, created ? "create" : "replace");
             MdevRow row = host.mdev(uuid);
@@ -515,17 +532,37 @@ public class MatrixService {
             Plan plan = planOfMdev(before, uuid, change, mode);
             return new Written(before, Snapshots.planned(before, plan), uuid, plan, false, null);
         }
+        String remembered = whereabouts.get(uuid);
+        if (remembered != null) {
+            Optional<Written> written = changeMdevOn(remembered, uuid, change, cause, mode, telling);
+            if (written.isPresent()) {
+                return written.get();
+            }
+            // It was deleted, and may have been made anew elsewhere.
+            whereabouts.remove(uuid);
+        }
         String name = queries.nameOfHostOf(uuid).orElseThrow(() -> new NotDone.NotFound("mdev " + uuid));
+        Written written = changeMdevOn(name, uuid, change, cause, mode, telling)
+                .orElseThrow(() -> new NotDone.NotFound("mdev " + uuid));
+        whereabouts.put(uuid, name);
+        return written;
+    }
+
+    /** @return empty if that host has no such mdev */
+    private Optional<Written> changeMdevOn(
+            String name, UUID uuid, Change change, String cause, Mode mode, Telling telling) {
         return locks.withLock(name, mode.caller(), host -> {
-            host.mdev(uuid);
+            if (!host.hasMdev(uuid)) {
+                return Optional.empty();
+            }
             HostState before = host.state();
             Plan plan = planOfMdev(before, uuid, change, mode);
             if (plan.before().equals(plan.after())) {
-                return new Written(before, before, uuid, plan, false, null);
+                return Optional.of(new Written(before, before, uuid, plan, false, null));
             }
             CommitRow commit = host.store(plan, cause);
             telling.tell(host, plan);
-            return new Written(before, host.state(), uuid, plan, false, stored(commit));
+            return Optional.of(new Written(before, host.state(), uuid, plan, false, stored(commit)));
         });
     }
 
