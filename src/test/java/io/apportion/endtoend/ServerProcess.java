@@ -76,7 +76,7 @@ final class ServerProcess implements AutoCloseable {
         command.add("--apportion.data=" + folder);
         command.add("--apportion.identity.admin-token-file=" + folder.resolve("admin-token"));
         command.add("--spring.datasource.url=jdbc:h2:file:" + folder.resolve("apportion")
-                + ";WRITE_DELAY=0;DB_CLOSE_ON_EXIT=FALSE");
+                + ";WRITE_DELAY=0;QUERY_CACHE_SIZE=64;DB_CLOSE_ON_EXIT=FALSE");
         command.add("--spring.main.banner-mode=off");
         command.addAll(options);
         Process started = new ProcessBuilder(command)
