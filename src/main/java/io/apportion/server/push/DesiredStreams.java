@@ -66,16 +66,16 @@ final class DesiredStreams implements SmartLifecycle {
      */
     void serve(String host, long session, HttpServletResponse response) throws IOException {
         check(host, session);
-        response.setContentType(MediaType.TEXT_EVENT_STREAM_VALUE);
-        response.setCharacterEncoding(StandardCharsets.UTF_8);
-        response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
-        response.setHeader("X-Accel-Buffering", "no");
         DesiredStream stream = new DesiredStream(session, () -> read(host));
-        DesiredStream replaced = streams.put(host, stream);
-        if (replaced != null) {
-            replaced.close();
+        // Before its first look: what is stored after that look wakes it.
+        if (streams.merge(host, stream, DesiredStreams::replace) != stream) {
+            throw stale(host, session);
         }
         try {
+            response.setContentType(MediaType.TEXT_EVENT_STREAM_VALUE);
+            response.setCharacterEncoding(StandardCharsets.UTF_8);
+            response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
+            response.setHeader("X-Accel-Buffering", "no");
             if (running) {
                 stream.run(response.getOutputStream(), settings);
             }
@@ -88,14 +88,26 @@ final class DesiredStreams implements SmartLifecycle {
         }
     }
 
+    /** Another instance may have opened a session, and its stream, since this one's session was checked. */
+    private static DesiredStream replace(DesiredStream present, DesiredStream later) {
+        if (present.session() > later.session()) {
+            return present;
+        }
+        present.close();
+        return later;
+    }
+
     private void check(String host, long session) {
         HostNumbers numbers = queries.numbers(List.of(host)).stream()
                 .findFirst()
                 .orElseThrow(() -> new NotDone.NotFound("host " + host));
         if (numbers.session() != session) {
-            throw new NotDone.Stale(
-                    "The session of host " + host + " is " + numbers.session() + ", and not " + session + ".");
+            throw stale(host, session);
         }
+    }
+
+    private static NotDone.Stale stale(String host, long session) {
+        return new NotDone.Stale("Session " + session + " of host " + host + " is over: it has another one.");
     }
 
     private DesiredHost read(String host) {

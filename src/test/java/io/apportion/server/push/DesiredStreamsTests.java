@@ -219,6 +219,21 @@ class DesiredStreamsTests {
         assertThat(second.nextIfAny()).isNull();
     }
 
+    /** Its session was checked, and then another instance opened the next one, and its stream. */
+    @Test
+    void aStreamOfAnEarlierSessionReplacesNoLaterOne() throws Exception {
+        long next = openSession(agent, "second");
+        Listening second = agent.listen(next);
+        second.next();
+        jdbc.update("update hosts set session = ? where name = ?", session, host);
+
+        assertThatThrownBy(() -> agent.listen(session)).hasMessageContaining("412");
+
+        jdbc.update("update hosts set session = ? where name = ?", next, host);
+        long generation = change(host);
+        assertThat(second.next().generation()).isEqualTo(generation);
+    }
+
     @Test
     void endsTheStreamOfAnInstanceThatWasReplacedElsewhere() throws Exception {
         Listening stream = agent.listen(session);
