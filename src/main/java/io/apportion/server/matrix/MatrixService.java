@@ -81,8 +81,8 @@ public class MatrixService {
      */
     public CommitRecord await(long commit, Duration atMost) {
         long deadline = System.nanoTime() + atMost.toNanos();
+        String host = queries.commit(commit).host();
         while (true) {
-            String host = queries.commit(commit).host();
             // Asked for before the look, so that no settlement between the two is missed.
             CompletableFuture<Void> next = settlements.computeIfAbsent(host, name -> new CompletableFuture<>());
             CommitRecord record = queries.commit(commit);

@@ -109,7 +109,12 @@ final class ChangeAnswers {
         if (dryRun || commit == null || conditions.patience().isZero() || host.policy() == Policy.PAUSED) {
             return null;
         }
-        return matrix.await(commit, conditions.patience());
+        try {
+            return matrix.await(commit, conditions.patience());
+        } catch (NotDone.NotFound goneWithItsHost) {
+            // The change was stored even so.
+            return null;
+        }
     }
 
     private static List<Effect> effects(Written written) {

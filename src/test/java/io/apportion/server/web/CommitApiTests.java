@@ -240,6 +240,20 @@ class CommitApiTests extends ServedApi {
     }
 
     @Test
+    void aDeletionThatIsWaitedForWasDoneEvenIfItsHostGoesToo() {
+        ReportingAgent agent = agent();
+        UUID mdev = mdev("[4]", "[4]");
+        agent.report();
+
+        CompletableFuture<Map<String, Object>> answer =
+                CompletableFuture.supplyAsync(() -> json(delete("/mdevs/" + mdev, "Prefer", "wait=60")));
+        Awaitility.await().until(() -> queries.host(host).mdevs().isEmpty());
+        json(delete("/hosts/" + host));
+
+        assertThat(ServedApi.<String>at("$.commit.state", answer.join())).isEqualTo("pending");
+    }
+
+    @Test
     void aReservationCanBeWaitedFor() {
         ReportingAgent agent = agent();
 
