@@ -3,6 +3,7 @@ package io.apportion.contract;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import jakarta.servlet.FilterChain;
+import jakarta.servlet.RequestDispatcher;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.WriteListener;
@@ -55,8 +56,7 @@ final class ContractFilter extends OncePerRequestFilter {
         }
         ContentCachingResponseWrapper cached = new ContentCachingResponseWrapper(response);
         chain.doFilter(request, cached);
-        if (cached.getStatus() >= 400 && cached.getContentType() == null && cached.getContentSize() == 0) {
-            // The valve writes this one, outside of every filter; BadInputTests reads what it wrote.
+        if (isLeftToTheContainer(request, cached)) {
             cached.copyBodyToResponse();
             return;
         }
@@ -69,6 +69,17 @@ final class ContractFilter extends OncePerRequestFilter {
             cached.getOutputStream().write(String.join("\n", violations).getBytes(UTF_8));
         }
         cached.copyBodyToResponse();
+    }
+
+    /**
+     * Where reading the body failed, as its framing is wrong, Tomcat takes no answer but its own, which the valve writes
+     * outside of every filter; BadInputTests reads what it wrote.
+     */
+    private static boolean isLeftToTheContainer(HttpServletRequest request, ContentCachingResponseWrapper answer) {
+        return request.getAttribute(RequestDispatcher.ERROR_EXCEPTION) != null
+                && answer.getStatus() >= 400
+                && answer.getContentType() == null
+                && answer.getContentSize() == 0;
     }
 
     private List<String> violations(HttpServletRequest request, HttpServletResponse response, byte[] body) {
