@@ -45,7 +45,7 @@ class HouseTests {
         PUSH("server.push", MATRIX, WIRE, AP),
         WEB("server.web", IDENTITY, MATRIX, WIRE, AP),
         SERVER("server", WEB, PUSH, IDENTITY, MATRIX, WIRE, AP),
-        DEMO("demo", SERVER, WEB, PUSH, MATRIX, SIMULATOR, AGENT, WIRE, AP),
+        DEMO("demo", SERVER, WEB, PUSH, IDENTITY, MATRIX, SIMULATOR, AGENT, WIRE, AP),
         DOOR("", DEMO, SERVER, AGENT);
 
         private final String packageName;

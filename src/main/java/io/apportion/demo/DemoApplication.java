@@ -8,7 +8,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Import;
 
 /**
- * The demo: the whole server without authentication on this machine's loopback, and two simulated hosts with their agents,
+ * The demo: the whole server without authentication on this machine's loopback, and three simulated hosts with their agents,
  * which dial it over HTTP as any agent would.
  */
 @Import({ServerParts.class, OpenAccess.class, DemoHosts.class, DemoController.class})

@@ -4,6 +4,7 @@ import io.apportion.agent.Agent;
 import io.apportion.agent.AgentMemory;
 import io.apportion.agent.AgentSettings;
 import io.apportion.agent.KernelRefusal;
+import io.apportion.ap.Matrix;
 import io.apportion.ap.Queue;
 import io.apportion.ap.Refusal;
 import io.apportion.server.matrix.NotDone;
@@ -19,6 +20,7 @@ import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 
 /**
  * One simulated host with its agent, and what a person does to it.
@@ -57,7 +59,7 @@ final class DemoHost implements AutoCloseable {
     void start() {
         host.onChange(() -> {
             if (!starter.isShutdown()) {
-                starter.execute(this::startGuests);
+                starter.execute(this::follow);
             }
         });
         agent.start();
@@ -71,11 +73,21 @@ final class DemoHost implements AutoCloseable {
                 RandomGenerator.getDefault());
     }
 
-    private synchronized void startGuests() {
-        if (toStart.isEmpty()) {
-            return;
+    private synchronized void follow() {
+        List<ObservedHost.ObservedMdev> mdevs =
+                Objects.requireNonNull(host.read().mdevs());
+        startGuests(mdevs);
+        Map<UUID, Matrix> handMade = new HashMap<>(machine.handMade());
+        handMade.keySet()
+                .retainAll(mdevs.stream().map(ObservedHost.ObservedMdev::uuid).collect(Collectors.toSet()));
+        handMade.keySet().removeAll(memory.recall().own().keySet());
+        if (handMade.size() < machine.handMade().size()) {
+            keep(machine.withHandMade(handMade));
         }
-        for (ObservedHost.ObservedMdev mdev : Objects.requireNonNull(host.read().mdevs())) {
+    }
+
+    private void startGuests(List<ObservedHost.ObservedMdev> mdevs) {
+        for (ObservedHost.ObservedMdev mdev : mdevs) {
             boolean configured = mdev.assigned() != null && !mdev.assigned().isEmpty();
             for (Map.Entry<String, UUID> guest : List.copyOf(toStart.entrySet())) {
                 if (configured && guest.getValue().equals(mdev.uuid())) {
@@ -228,7 +240,7 @@ final class DemoHost implements AutoCloseable {
         agent.close();
         toStart.clear();
         host.reboot();
-        keep(machine.withGuests(Map.of()));
+        keep(machine.withGuests(Map.of()).withHandMade(Map.of()));
         agent = newAgent();
         // Those who listened to the boot before.
         host.close();

@@ -1,4 +1,4 @@
-/** A server and two simulated hosts in one process, to try everything on a laptop. */
+/** A server and three simulated hosts in one process, to try everything on a laptop. */
 @NullMarked
 package io.apportion.demo;
 

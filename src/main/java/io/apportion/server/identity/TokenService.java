@@ -68,8 +68,18 @@ public class TokenService {
         return issued;
     }
 
+    /** A token of which nobody will know the secret, under an id that is known: something to look at. */
+    public void issueForShow(UUID id, String name, Role role, String by) {
+        store(draft(id, name, role, null, null, by));
+    }
+
     /** A token that is good once it is stored. */
     Issued draft(String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
+        return draft(UUID.randomUUID(), name, role, host, expiresAt, by);
+    }
+
+    private Issued draft(
+            UUID id, String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
         if ((role == Role.AGENT) != (host != null)) {
             throw new IllegalArgumentException("a host is for agents, and only for them");
         }
@@ -77,7 +87,7 @@ public class TokenService {
         random.nextBytes(bits);
         String secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(bits);
         Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
-        return new Issued(new Token(UUID.randomUUID(), name, role, host, now, by, expiresAt), secret);
+        return new Issued(new Token(id, name, role, host, now, by, expiresAt), secret);
     }
 
     void store(Issued issued) {

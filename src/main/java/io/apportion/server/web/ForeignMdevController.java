@@ -47,7 +47,7 @@ final class ForeignMdevController {
             summary = "Lists the mdevs of a host that Apportion did not make, by UUID",
             description = "Their queues count as in use.")
     PageView<ForeignMdevView> list(
-            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = Examples.HOST_OF_FOREIGN_MDEV) @PathVariable String host,
             @RequestParam(defaultValue = Cursor.DEFAULT_LIMIT) @Min(1) @Max(Cursor.MAX_LIMIT) int limit,
             @RequestParam(required = false) @Nullable String cursor,
             HttpServletResponse response) {
@@ -76,7 +76,7 @@ final class ForeignMdevController {
             description = "Nothing changes on the host. It is one of Apportion's from then on.")
     @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.MDEV_ELSEWHERE})
     ResponseEntity<MdevView> adopt(
-            @Parameter(example = Examples.HOST) @PathVariable String host,
+            @Parameter(example = Examples.HOST_OF_FOREIGN_MDEV) @PathVariable String host,
             @Parameter(example = Examples.FOREIGN_MDEV) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {

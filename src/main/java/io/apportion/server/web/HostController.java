@@ -92,7 +92,7 @@ final class HostController {
                             + " running guest would lose a queue by it, that needs force.")
     @Problems({ProblemKind.GUEST_ATTACHED, ProblemKind.HOST_CANNOT_HOT_PLUG, ProblemKind.DRIVER_NOT_CHANGEABLE})
     ResponseEntity<HostView> put(
-            @Parameter(example = "lpar3")
+            @Parameter(example = Examples.NEW_HOST)
                     @PathVariable
                     @Pattern(
                             regexp = NAME,
@@ -115,7 +115,7 @@ final class HostController {
             description = "Answers with the host as it was last. Nothing is changed on the machine.")
     @Problems(ProblemKind.HOST_NOT_EMPTY)
     HostView delete(
-            @Parameter(example = "lpar3") @PathVariable String host,
+            @Parameter(example = Examples.NEW_HOST) @PathVariable String host,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
         Written written = matrix.deleteHost(host, conditions.mode(dryRun));

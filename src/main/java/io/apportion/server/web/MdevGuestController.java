@@ -59,7 +59,7 @@ final class MdevGuestController {
         ProblemKind.GUEST_OBSERVED
     })
     ResponseEntity<MdevView> attach(
-            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV_OF_UNSEEN_GUEST) @PathVariable UUID uuid,
             @Valid @RequestBody GuestRequest request,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
@@ -73,7 +73,7 @@ final class MdevGuestController {
             description = "Only for hosts whose agent cannot see guests (features.guests is false).")
     @Problems(ProblemKind.GUEST_OBSERVED)
     ResponseEntity<MdevView> release(
-            @Parameter(example = Examples.MDEV) @PathVariable UUID uuid,
+            @Parameter(example = Examples.MDEV_OF_UNSEEN_GUEST) @PathVariable UUID uuid,
             @RequestParam(defaultValue = "false") boolean dryRun,
             Conditions conditions) {
         return answers.mdev(matrix.releaseGuest(uuid, conditions.mode(dryRun)), conditions, dryRun);
