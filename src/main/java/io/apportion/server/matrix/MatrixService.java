@@ -193,6 +193,7 @@ public class MatrixService {
                 null);
     }
 
+    /** Whether a pause begins or ends. */
     private static boolean pauses(Policy before, Policy after) {
         return (before == Policy.PAUSED) != (after == Policy.PAUSED);
     }
