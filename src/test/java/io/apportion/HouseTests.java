@@ -169,6 +169,15 @@ class HouseTests {
     }
 
     @Test
+    void nativeCodeIsCalledBySysfsAlone() {
+        noClasses()
+                .that(resideOutsideOfPackage(Room.SYSFS.packageName + ".."))
+                .should()
+                .dependOnClassesThat(resideInAPackage("java.lang.foreign.."))
+                .check(HOUSE_CLASSES);
+    }
+
+    @Test
     void namesSayWhatAClassIs() {
         noClasses()
                 .should()
