@@ -22,6 +22,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -567,6 +568,24 @@ public final class SimulatedHost implements HostKernel {
      */
     public void tellEverything(boolean all) {
         act(() -> tellsEverything = all);
+    }
+
+    // For whoever shows this host as files.
+
+    <T extends @Nullable Object> T ask(Function<SimulatedKernel, T> question) {
+        return locked(() -> question.apply(kernel));
+    }
+
+    interface TextWrite {
+        void to(SimulatedKernel kernel) throws KernelRefusal;
+    }
+
+    void writeText(TextWrite write) throws KernelRefusal {
+        act(() -> write.to(kernel));
+    }
+
+    void writeText(UUID mdev, String attribute, String text) throws KernelRefusal {
+        act(() -> write(mdev, attribute, text));
     }
 
     private interface Action<E extends Exception> {
