@@ -19,7 +19,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -122,6 +124,58 @@ class DesiredStreamTests {
         generation.set(8);
         stream.wake();
         await().untilAsserted(() -> assertThat(agent.generations()).containsExactly(1L, 7L, 8L));
+        stream.close();
+        running.get();
+    }
+
+    @Test
+    void sendsNoOlderGenerationAfterANewerOne() throws Exception {
+        AtomicInteger looks = new AtomicInteger();
+        generation.set(7);
+        DesiredStream stream = new DesiredStream(1, () -> {
+            looks.incrementAndGet();
+            return newest();
+        });
+        SlowAgent agent = new SlowAgent();
+        agent.ready.countDown();
+        Future<?> running = threads.submit(() -> {
+            stream.run(agent, settings(LONG, LONG));
+            return null;
+        });
+        await().untilAsserted(() -> assertThat(agent.generations()).containsExactly(7L));
+        generation.set(6);
+        stream.wake();
+        await().until(() -> looks.get() == 2);
+
+        generation.set(8);
+        stream.wake();
+
+        await().untilAsserted(() -> assertThat(agent.generations()).containsExactly(7L, 8L));
+        stream.close();
+        running.get();
+    }
+
+    @Test
+    void looksAgainWhenItIsWokenWhileItLooks() throws Exception {
+        AtomicReference<DesiredStream> looking = new AtomicReference<>();
+        DesiredStream stream = new DesiredStream(1, () -> {
+            DesiredHost seen = newest();
+            if (seen.generation() < 3) {
+                // Stored just after this look.
+                generation.incrementAndGet();
+                looking.get().wake();
+            }
+            return seen;
+        });
+        looking.set(stream);
+        SlowAgent agent = new SlowAgent();
+        agent.ready.countDown();
+        Future<?> running = threads.submit(() -> {
+            stream.run(agent, settings(LONG, LONG));
+            return null;
+        });
+
+        await().untilAsserted(() -> assertThat(agent.generations()).containsExactly(1L, 2L, 3L));
         stream.close();
         running.get();
     }

@@ -8,6 +8,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Matrix;
 import io.apportion.server.FullServer;
+import io.apportion.server.ServerApplication;
 import io.apportion.server.identity.Role;
 import io.apportion.server.identity.TokenService;
 import io.apportion.server.matrix.Caller;
@@ -17,8 +18,11 @@ import io.apportion.server.matrix.MatrixService.Mode;
 import io.apportion.server.matrix.MdevSettings;
 import io.apportion.server.matrix.Preconditions;
 import io.apportion.server.push.AgentSide.Listening;
+import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.DesiredHost;
+import io.apportion.wire.ObservedHost;
 import io.apportion.wire.Report;
+import io.apportion.wire.WireFormat;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,8 +31,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 
 /** Agents that listen over HTTP, to a server whose second look each second is done by hand. */
@@ -342,6 +349,61 @@ class DesiredStreamsTests {
         agent.call("POST", "/heartbeat", new Report.Heartbeat("first", session, "0"), Report.HeartbeatAnswer.class);
         presence.store();
         assertThat(lastSeen()).isAfter(before);
+    }
+
+    @Test
+    void aReportIsASignOfLife() throws Exception {
+        presence.store();
+        Instant before = lastSeen();
+        ObservedHost observed =
+                SimulatedHost.builder().cards(4).domains(4).build().read();
+
+        agent.call(
+                "PUT",
+                "/observed",
+                new Report("first", "boot", session, 1, WireFormat.digest(observed), observed),
+                Report.Answer.class);
+        presence.store();
+
+        assertThat(lastSeen()).isAfter(before);
+    }
+
+    @Test
+    void aSignOfLifeThatCannotBeStoredIsStoredLater() throws Exception {
+        presence.store();
+        Instant before = lastSeen();
+        agent.call("POST", "/heartbeat", new Report.Heartbeat("first", session, "0"), Report.HeartbeatAnswer.class);
+        jdbc.execute("alter table agents rename to agents_out_of_reach");
+        try {
+            assertThatThrownBy(presence::store).isInstanceOf(DataAccessException.class);
+        } finally {
+            jdbc.execute("alter table agents_out_of_reach rename to agents");
+        }
+
+        presence.store();
+
+        assertThat(lastSeen()).isAfter(before);
+    }
+
+    @Test
+    @Timeout(120) // It would wait for its streams to end.
+    void aServerThatStopsEndsItsStreams() throws Exception {
+        var server = new SpringApplicationBuilder(ServerApplication.class)
+                .properties("spring.lifecycle.timeout-per-shutdown-phase=10m")
+                .run("--server.port=0");
+        server.getBean(MatrixService.class).putHost(host, new HostSettings(null, null, null, null, null), PLAINLY);
+        String token = server.getBean(TokenService.class)
+                .issue(host, Role.AGENT, host, null, "test", false)
+                .secret();
+        AgentSide side = new AgentSide(
+                server.getEnvironment().getRequiredProperty("local.server.port", Integer.class), host, token);
+        agents.add(side);
+        Listening stream = side.listen(openSession(side, "first"));
+        stream.next();
+
+        server.close();
+
+        assertThat(stream.awaitEnd()).isZero();
     }
 
     @Test
