@@ -1,6 +1,7 @@
 package io.apportion.server.matrix;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.apportion.agent.Agent;
@@ -42,10 +43,12 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,6 +58,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.transaction.PlatformTransactionManager;
+import org.springframework.transaction.support.TransactionTemplate;
 
 /** Each metric as Prometheus reads it, moved by what it tells of: a simulated host with its agent, and the server. */
 @FullServer
@@ -89,6 +94,9 @@ class MetricsTests {
 
     @Autowired
     JdbcTemplate jdbc;
+
+    @Autowired
+    PlatformTransactionManager transactions;
 
     private final HttpClient client = HttpClient.newHttpClient();
     private final UUID mdev = UUID.randomUUID();
@@ -318,6 +326,45 @@ class MetricsTests {
     }
 
     @Test
+    void commitsPendingCountsACommitOnceHoweverManyObjectsItHas() {
+        startAgent();
+        createMdevOnTheHost();
+        stopAgentNow();
+
+        Written written = service.setDriver(host, new Queue(4, 4), QueueDriver.NONE, PLAINLY);
+
+        assertThat(queries.commit(written.commit().id()).objects()).hasSize(2);
+        assertThat(metric("apportion_commits_pending", Map.of())).isEqualTo(1);
+    }
+
+    @Test
+    void commitsPendingCountsNoneThatFailed() {
+        startAgent();
+        // The host has no such queue.
+        service.setDriver(host, new Queue(4, 0x53), QueueDriver.NONE, PLAINLY);
+        await().until(() -> metric("apportion_commits_total", Map.of("result", "failed")) == 1);
+
+        assertThat(metric("apportion_commits_pending", Map.of())).isZero();
+    }
+
+    /** That it is told takes the matrix lock, which may be busy for long. */
+    @Test
+    void agentConnectedDoesNotDependOnItsBeingTold() {
+        startAgent();
+        stopAgentNow();
+        new TransactionTemplate(transactions).executeWithoutResult(locked -> {
+            jdbc.queryForList("select id from hosts where name = ? for update", host);
+            CompletableFuture.runAsync(() -> silentFor(Duration.ofSeconds(31))).join();
+            await().until(() -> metric("apportion_agent_connected", Map.of()) == 0);
+            assertThat(jdbc.queryForObject(
+                            "select away from agents where host_id = (select id from hosts where name = ?)",
+                            Boolean.class,
+                            host))
+                    .isFalse();
+        });
+    }
+
+    @Test
     void agentConnectedTellsWhetherItIsHeard() {
         assertThat(metric("apportion_agent_connected", Map.of())).isZero();
         startAgent();
@@ -383,14 +430,67 @@ class MetricsTests {
         assertThat(ofAll("apportion_commit_seconds_sum")).isPositive();
     }
 
+    @Test
+    void commitSecondsIsOfWhatWasAppliedAndInSeconds() {
+        startAgent();
+        double count = ofAll("apportion_commit_seconds_count");
+        double sum = ofAll("apportion_commit_seconds_sum");
+        long begin = System.nanoTime();
+        createMdevOnTheHost();
+        stopAgentNow();
+        service.assign(mdev, matrix(List.of(), List.of(0x54), List.of()), PLAINLY);
+        service.unassign(mdev, matrix(List.of(), List.of(0x54), List.of()), PLAINLY);
+        service.setDriver(host, new Queue(4, 0x53), QueueDriver.NONE, PLAINLY);
+        startAgent();
+        await().until(() -> metric("apportion_commits_total", Map.of("result", "failed")) == 1);
+        double seconds = (System.nanoTime() - begin) / 1e9;
+
+        assertThat(metric("apportion_commits_total", Map.of("result", "superseded")))
+                .isEqualTo(1);
+        assertThat(metric("apportion_commits_total", Map.of("result", "applied"))).isEqualTo(2);
+        assertThat(ofAll("apportion_commit_seconds_count")).isEqualTo(count + 2);
+        assertThat(ofAll("apportion_commit_seconds_sum") - sum).isBetween(0.0, 2 * seconds);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"apportion_matrix_lock_wait_seconds", "apportion_matrix_lock_held_seconds"})
-    void matrixLockIsMeasuredWithEachChange(String name) {
-        double before = ofAll(name + "_count");
+    void matrixLockIsMeasuredWithChangesThatAreRefused(String name) {
         createMdev();
-        assertThat(ofAll(name + "_count")).isGreaterThanOrEqualTo(before + 1);
-        assertThat(ofAll(name + "_sum")).isPositive();
-        assertThat(samples()).anySatisfy(sample -> assertThat(sample.name()).isEqualTo(name + "_bucket"));
+        double before = ofAll(name + "_count");
+        for (int time = 0; time < 100; time++) {
+            assertThatThrownBy(() -> service.createMdev(
+                            UUID.randomUUID(),
+                            new MdevSettings(host, null, matrix(List.of(4), List.of(4), List.of())),
+                            PLAINLY))
+                    .isInstanceOf(NotDone.Refused.class);
+        }
+        assertThat(ofAll(name + "_count")).isGreaterThanOrEqualTo(before + 100);
+    }
+
+    /** Of many that ask for the same host, one waits for its row and the others for their turn: all of it is waiting. */
+    @Test
+    void matrixLockWaitIsFromTheAskingOn() throws Exception {
+        double before = ofAll("apportion_matrix_lock_wait_seconds_sum");
+        List<Thread> asking = IntStream.range(0, 8)
+                .mapToObj(i -> new Thread(
+                        () -> service.putHost(host, new HostSettings(null, null, null, null, null), PLAINLY)))
+                .toList();
+        long begin = System.nanoTime();
+        new TransactionTemplate(transactions).executeWithoutResult(locked -> {
+            jdbc.queryForList("select id from hosts where name = ? for update", host);
+            asking.forEach(Thread::start);
+            await().until(() ->
+                    asking.stream().allMatch(thread -> thread.getState() == Thread.State.TIMED_WAITING));
+            long allWait = System.nanoTime();
+            await().pollInterval(Duration.ofMillis(1)).until(() -> System.nanoTime() - allWait > allWait - begin);
+        });
+        double seconds = (System.nanoTime() - begin) / 1e9;
+        for (Thread thread : asking) {
+            thread.join();
+        }
+
+        // At least half of that time each.
+        assertThat(ofAll("apportion_matrix_lock_wait_seconds_sum") - before).isGreaterThan(2 * seconds);
     }
 
     // ---- all together
@@ -414,6 +514,19 @@ class MetricsTests {
 
     private boolean isOfThisHost(Sample sample) {
         return host.equals(sample.labels().get("host"));
+    }
+
+    @Test
+    void aDatabaseThatIsAwayTakesOnlyTheHostsMetrics() {
+        assertThat(metric("apportion_mdevs", Map.of())).isZero();
+        jdbc.execute("alter table plug_counts rename to plug_counts_out_of_reach");
+        try {
+            await().until(() -> samples().stream().noneMatch(this::isOfThisHost));
+            assertThat(samples()).extracting(Sample::name).contains("apportion_matrix_lock_wait_seconds_count");
+        } finally {
+            jdbc.execute("alter table plug_counts_out_of_reach rename to plug_counts");
+        }
+        await().until(() -> metric("apportion_mdevs", Map.of()) == 0);
     }
 
     @Test
