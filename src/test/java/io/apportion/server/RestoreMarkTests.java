@@ -3,6 +3,7 @@ package io.apportion.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import io.apportion.ap.ApMask;
@@ -163,6 +164,30 @@ class RestoreMarkTests {
             assertThat(server.events(kept)).isEmpty();
             assertThat(server.events(server.queries.newestEvent())).isEmpty();
         });
+    }
+
+    @Test
+    void theOldestPositionIsOneThatThereIs() {
+        serve(server -> {
+            server.jdbc.update("delete from events");
+            server.jdbc.update("update event_positions set pruned = newest");
+        });
+
+        RestoreMark.main(new String[] {url()});
+
+        serve(server -> {
+            long resumed = server.queries.newestEvent();
+            assertThat(oldest(server)).isEqualTo(resumed + 1);
+            server.assign(20, PLAINLY);
+            server.assign(21, PLAINLY);
+            assertThat(oldest(server)).isEqualTo(resumed + 1);
+            assertThat(server.events(resumed)).isEqualTo(server.events(null));
+        });
+    }
+
+    private long oldest(Server server) {
+        return catchThrowableOfType(NotDone.Gone.class, () -> server.events(lostPosition))
+                .oldest();
     }
 
     @Test

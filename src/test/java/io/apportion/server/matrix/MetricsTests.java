@@ -447,7 +447,8 @@ class MetricsTests {
 
         assertThat(metric("apportion_commits_total", Map.of("result", "superseded")))
                 .isEqualTo(1);
-        assertThat(metric("apportion_commits_total", Map.of("result", "applied"))).isEqualTo(2);
+        assertThat(metric("apportion_commits_total", Map.of("result", "applied")))
+                .isEqualTo(2);
         assertThat(ofAll("apportion_commit_seconds_count")).isEqualTo(count + 2);
         assertThat(ofAll("apportion_commit_seconds_sum") - sum).isBetween(0.0, 2 * seconds);
     }
@@ -479,8 +480,7 @@ class MetricsTests {
         new TransactionTemplate(transactions).executeWithoutResult(locked -> {
             jdbc.queryForList("select id from hosts where name = ? for update", host);
             asking.forEach(Thread::start);
-            await().until(() ->
-                    asking.stream().allMatch(thread -> thread.getState() == Thread.State.TIMED_WAITING));
+            await().until(() -> asking.stream().allMatch(thread -> thread.getState() == Thread.State.TIMED_WAITING));
             long allWait = System.nanoTime();
             await().pollInterval(Duration.ofMillis(1)).until(() -> System.nanoTime() - allWait > allWait - begin);
         });

@@ -53,7 +53,11 @@ class SessionTests {
     }
 
     private Report.Answer report(String instance, long session, long sequence) {
-        return reports.take(host, new Report(instance, "boot", session, sequence, digest, observed), Caller.SERVER);
+        return report(instance, "boot", session, sequence);
+    }
+
+    private Report.Answer report(String instance, String boot, long session, long sequence) {
+        return reports.take(host, new Report(instance, boot, session, sequence, digest, observed), Caller.SERVER);
     }
 
     private Report.HeartbeatAnswer beat(String instance, long session) {
@@ -95,6 +99,17 @@ class SessionTests {
 
         assertThat(beat("first", first).whole()).isTrue();
         assertThat(report("first", first, 2).taken()).isFalse();
+    }
+
+    @Test
+    void storesAReportOfAnotherBootEvenIfItShowsTheSame() {
+        long session = open("first");
+        report("first", "boot", session, 1);
+
+        report("first", "next boot", session, 2);
+
+        assertThat(jdbc.queryForObject("select boot_id from hosts where name = ?", String.class, host))
+                .isEqualTo("next boot");
     }
 
     @Test

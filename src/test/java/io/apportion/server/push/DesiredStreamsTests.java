@@ -389,8 +389,7 @@ class DesiredStreamsTests {
     @Timeout(120) // It would wait for its streams to end.
     void aServerThatStopsEndsItsStreams() throws Exception {
         var server = new SpringApplicationBuilder(ServerApplication.class)
-                .properties("spring.lifecycle.timeout-per-shutdown-phase=10m")
-                .run("--server.port=0");
+                .run("--server.port=0", "--spring.lifecycle.timeout-per-shutdown-phase=10m");
         server.getBean(MatrixService.class).putHost(host, new HostSettings(null, null, null, null, null), PLAINLY);
         String token = server.getBean(TokenService.class)
                 .issue(host, Role.AGENT, host, null, "test", false)

@@ -138,6 +138,23 @@ class EventApiTests extends ServedApi {
         }
     }
 
+    /** More than the server reads at a time. */
+    @Test
+    void whoeverIsFarBehindGetsAllInOrder() throws Exception {
+        events("host=" + host, 1);
+        long seen = queries.newestEvent();
+        jdbc.update("""
+            insert into events (id, at, type, host, host_id, ordinal, actor, request_id)
+            select -x, current_timestamp, 'test', ?, -1, x, 'test', 'r-' || x from system_range(1, 450)
+            """, host);
+
+        try (Stream stream = new Stream("/events?host=" + host, String.valueOf(seen))) {
+            for (int i = 1; i <= 450; i++) {
+                assertThat(stream.next()).containsEntry("requestId", "r-" + i);
+            }
+        }
+    }
+
     @Test
     void aStreamBeginsWhereItIsTold() throws Exception {
         agent();
@@ -245,11 +262,10 @@ class EventApiTests extends ServedApi {
     @Test
     void aServerThatStopsEndsItsStreams() throws Exception {
         var server = new SpringApplicationBuilder(ServerParts.class, OpenAccess.class)
-                .properties(
-                        "server.port=0",
-                        "spring.datasource.url=jdbc:h2:mem:stops",
-                        "spring.lifecycle.timeout-per-shutdown-phase=10m")
-                .run();
+                .run(
+                        "--server.port=0",
+                        "--spring.datasource.url=jdbc:h2:mem:stops",
+                        "--spring.lifecycle.timeout-per-shutdown-phase=10m");
         String base = "http://localhost:" + server.getBean(Environment.class).getProperty("local.server.port");
         try (Stream stream = new Stream(URI.create(base + "/api/v1/events"), null)) {
             stream.readBlock();
