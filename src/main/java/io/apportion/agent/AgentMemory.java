@@ -5,6 +5,7 @@ import io.apportion.wire.ObservedHost.Applied;
 import io.apportion.wire.ObservedHost.ObjectResult;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -23,17 +24,21 @@ public interface AgentMemory {
      * @param made the newest one applied, with its results
      * @param own the mdevs that Apportion made or adopted on this host, each with the number of the newest repair that
      *     was carried out for it. All others are foreign
+     * @param created the mdevs that were not there when {@code desired} was first applied in this boot: they were computed
+     *     for guests that had them before, and are meant for anybody
      */
     record Remembered(
             @Nullable String bootId,
             @Nullable DesiredHost desired,
             @Nullable Made made,
-            Map<UUID, Integer> own) {
+            Map<UUID, Integer> own,
+            Set<UUID> created) {
 
-        public static final Remembered NOTHING = new Remembered(null, null, null, Map.of());
+        public static final Remembered NOTHING = new Remembered(null, null, null, Map.of(), Set.of());
 
         public Remembered {
             own = Map.copyOf(own);
+            created = Set.copyOf(created);
         }
 
         @Nullable

@@ -52,7 +52,7 @@ final class Pass {
     /** See {@link AgentMemory.Remembered#own}. Changed by this pass. */
     private final Map<UUID, Integer> own;
 
-    /** Mdevs made under this generation. Changed by this pass. */
+    /** See {@link AgentMemory.Remembered#created}. */
     private final Set<UUID> created;
 
     private final Map<UUID, DesiredMdev> listed = new HashMap<>();
@@ -96,6 +96,20 @@ final class Pass {
         desired.mdevs().forEach(mdev -> listed.put(mdev.uuid(), mdev));
         earlier.forEach(result -> results.put(ObjectKey.of(result), result));
         host = read();
+    }
+
+    /** Mdevs that this pass would make. To be asked before it runs. */
+    Set<UUID> missing() {
+        return host.mdevs() == null
+                ? Set.of()
+                : concernedMdevs().stream()
+                        .filter(this::isMissing)
+                        .map(DesiredMdev::uuid)
+                        .collect(Collectors.toSet());
+    }
+
+    private boolean isMissing(DesiredMdev mdev) {
+        return !mdev.removing() && !mdevs.containsKey(mdev.uuid());
     }
 
     void run() {
@@ -489,12 +503,11 @@ final class Pass {
     private void create() {
         for (DesiredMdev mdev : concernedMdevs()) {
             UUID uuid = mdev.uuid();
-            if (mdev.removing() || mdevs.containsKey(uuid)) {
+            if (!isMissing(mdev)) {
                 continue;
             }
             try {
                 change("mdev " + uuid + ": create", () -> kernel.create(uuid));
-                created.add(uuid);
                 mdevs.put(uuid, new ObservedMdev(uuid, true, Matrix.EMPTY, Matrix.EMPTY, ObservedGuest.NONE));
             } catch (NotDone no) {
                 failed(mdev, no);

@@ -37,9 +37,6 @@ public final class Reconciler {
     private final String bootId;
     private Remembered remembered;
 
-    /** Mdevs made under the present generation. */
-    private final Set<UUID> created = new HashSet<>();
-
     private Set<ObjectKey> unfinished;
 
     /** @param keep what the host's administrator never lets Apportion free, bind or assign */
@@ -50,7 +47,12 @@ public final class Reconciler {
         this.bootId = kernel.bootId();
         Remembered last = memory.recall();
         boolean sameBoot = bootId.equals(last.bootId());
-        remembered = new Remembered(bootId, last.desired(), sameBoot ? last.made() : null, last.own());
+        remembered = new Remembered(
+                bootId,
+                last.desired(),
+                sameBoot ? last.made() : null,
+                last.own(),
+                sameBoot ? last.created() : Set.of());
         unfinished = unfinishedSince(remembered);
     }
 
@@ -105,11 +107,12 @@ public final class Reconciler {
                         || (desired.generation() == last.generation() && isApplied(last)))) {
             return remembered.applied();
         }
-        created.clear();
+        // A pass that broke off may have changed what the last finished one left.
+        boolean broken = last != null && !last.paused() && !isApplied(last);
         Map<UUID, Integer> own = new TreeMap<>(remembered.own());
         desired.mdevs().forEach(mdev -> own.putIfAbsent(mdev.uuid(), 0));
         // Before the first write, so that whatever a crash leaves behind is known to be ours.
-        remember(new Remembered(bootId, desired, remembered.made(), own));
+        remember(new Remembered(bootId, desired, broken ? null : remembered.made(), own, Set.of()));
         applyChanged(desired);
         return remembered.applied();
     }
@@ -192,10 +195,13 @@ public final class Reconciler {
             return;
         }
         Map<UUID, Integer> own = new TreeMap<>(remembered.own());
+        Set<UUID> created = new HashSet<>(remembered.created());
         Pass pass = new Pass(kernel, keep, desired, concerned, earlier, own, created);
+        created.addAll(pass.missing());
+        remember(new Remembered(bootId, desired, remembered.made(), remembered.own(), created));
         pass.run();
         unfinished = pass.unfinished();
-        remember(new Remembered(bootId, desired, new Made(desired, pass.results()), own));
+        remember(new Remembered(bootId, desired, new Made(desired, pass.results()), own, created));
     }
 
     private boolean isApplied(DesiredHost desired) {

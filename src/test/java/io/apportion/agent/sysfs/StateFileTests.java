@@ -27,6 +27,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -61,7 +62,8 @@ class StateFileTests {
             "boot",
             DESIRED,
             new Made(DESIRED, List.of(new ObjectResult("mdev", A.toString(), "EBUSY", "Ø \"held\""))),
-            Map.of(A, 3, new UUID(0, 0xb), 0));
+            Map.of(A, 3, new UUID(0, 0xb), 0),
+            Set.of(A));
 
     @TempDir
     private Path folder;
@@ -91,7 +93,8 @@ class StateFileTests {
                 new DesiredHost(
                         "lpar1", new UUID(1, 1), 119, true, BindingMode.OVERRIDE, null, 0, List.of(), List.of()),
                 null,
-                Map.of());
+                Map.of(),
+                Set.of());
         file.remember(unmanaged);
         assertThat(new StateFile(path).recall()).isEqualTo(unmanaged);
         file.remember(Remembered.NOTHING);
@@ -129,12 +132,12 @@ class StateFileTests {
                 "\"state\"",
                 "{\"format\":1}",
                 "{\"format\":1,\"remembered\":null}",
-                "{\"remembered\":{\"own\":{}}}",
-                "{\"format\":\"1\",\"remembered\":{\"own\":{\"x\":0}}}",
-                "{\"format\":1,\"remembered\":{\"own\":{\"00000000-0000-0000-0000-00000000000a\":null}}}",
-                "{\"format\":1,\"remembered\":{\"own\":{}}}{}",
+                "{\"remembered\":{\"own\":{},\"created\":[]}}",
+                "{\"format\":\"1\",\"remembered\":{\"own\":{\"x\":0},\"created\":[]}}",
+                "{\"format\":1,\"remembered\":{\"own\":{\"00000000-0000-0000-0000-00000000000a\":null},\"created\":[]}}",
+                "{\"format\":1,\"remembered\":{\"own\":{},\"created\":[]}}{}",
                 // Of a newer agent: what else it says may mean anything.
-                "{\"format\":2,\"remembered\":{\"own\":{}}}",
+                "{\"format\":2,\"remembered\":{\"own\":{},\"created\":[]}}",
                 "{\"format\":2147483648}"
             })
     void keepsAsideWhatItDoesNotUnderstand(String content) throws IOException {
