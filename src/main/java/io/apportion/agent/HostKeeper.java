@@ -1,6 +1,9 @@
 package io.apportion.agent;
 
 import io.apportion.wire.DesiredHost;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -15,8 +18,9 @@ final class HostKeeper {
     private final Reconciler reconciler;
     private final Noticeboard board;
     private final Backoff backoff;
+    private final Complaint complaint;
 
-    private boolean resumed;
+    private final CountDownLatch resumed = new CountDownLatch(1);
 
     /** Taken from the board, but not applied to its end. */
     private @Nullable DesiredHost desired;
@@ -30,46 +34,63 @@ final class HostKeeper {
         this.board = board;
         this.backoff =
                 new Backoff(settings.timings().retryFirst(), settings.timings().retryLast(), random);
+        this.complaint = new Complaint(LOG, settings.host() + ": reading or changing the host");
+    }
+
+    /** Waits, at most so long, until the host is as remembered, or that was refused. */
+    boolean awaitResumed(Duration atMost) throws InterruptedException {
+        return resumed.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     void run() throws InterruptedException {
         while (!board.isClosed()) {
             try {
                 keep();
+                complaint.over();
                 long pollAt = System.nanoTime() + settings.timings().poll().toNanos();
                 board.awaitWork(
                         reconciler.isUnfinished() && retryAt - pollAt < 0 ? retryAt : pollAt,
                         settings.timings().settle());
             } catch (RuntimeException failure) {
-                LOG.error("{}: the host could not be read or changed; trying again", settings.host(), failure);
+                complaint.about(failure);
                 board.pause(backoff.next());
             }
         }
     }
 
     private void keep() {
-        if (!resumed) {
+        boolean applied;
+        boolean differs;
+        try {
+            applied = apply();
+        } finally {
+            differs = look(); // what is so reaches the server, whatever could not be made so
+        }
+        if (!applied && reconciler.isUnfinished() && (differs || retryAt - System.nanoTime() <= 0)) {
+            retryLater();
+            reconciler.retry();
+            look();
+        }
+    }
+
+    /** Returns whether there was a state to apply. */
+    private boolean apply() {
+        if (resumed.getCount() > 0) {
             reconciler.resume();
-            resumed = true;
+            resumed.countDown();
         }
         DesiredHost newer = board.takeGiven();
         if (newer != null) {
             desired = newer;
         }
-        if (desired != null) {
-            backoff.reset();
-            retryLater();
-            reconciler.apply(desired);
-            desired = null;
-            look();
-        } else {
-            boolean differs = look();
-            if (reconciler.isUnfinished() && (differs || retryAt - System.nanoTime() <= 0)) {
-                retryLater();
-                reconciler.retry();
-                look();
-            }
+        if (desired == null) {
+            return false;
         }
+        backoff.reset();
+        retryLater();
+        reconciler.apply(desired);
+        desired = null;
+        return true;
     }
 
     private void retryLater() {

@@ -1,6 +1,7 @@
 package io.apportion.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
@@ -8,6 +9,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.apportion.agent.AgentSettings.Timings;
+import io.apportion.agent.sysfs.StateFile;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.BindingMode;
 import io.apportion.ap.Matrix;
@@ -20,16 +22,20 @@ import io.apportion.wire.ObservedHost.Keep;
 import io.apportion.wire.ObservedHost.ObservedMdev;
 import io.apportion.wire.Report;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
@@ -41,13 +47,14 @@ class AgentTests {
     private static final Duration SOON = Duration.ofMillis(5);
 
     private static final UUID A = new UUID(0, 0xa);
+    private static final UUID B = new UUID(0, 0xb);
     private static final UUID INCARNATION = new UUID(1, 1);
 
     private final ProtocolServer server = new ProtocolServer();
     private final SimulatedHost host =
             SimulatedHost.builder().cards(4, 5).domains(4, 5).allForGuests().build();
     private final JournalledKernel kernel = new JournalledKernel(host);
-    private final AgentMemory memory = AgentMemory.ofThisProcess();
+    private AgentMemory memory = AgentMemory.ofThisProcess();
     private Timings timings = new Timings(NEVER, NEVER, NEVER, SOON, SOON, SOON, NEVER);
     private @Nullable Agent agent;
 
@@ -232,6 +239,94 @@ class AgentTests {
     }
 
     @Test
+    void isReadyOnceTheHostIsAsRememberedThoughTheServerIsAway(@TempDir Path folder) throws InterruptedException {
+        memory = new StateFile(folder.resolve("state.json"));
+        start();
+        server.push(desired(1, "04"));
+        await().until(() -> appliedGeneration() == 1);
+        Objects.requireNonNull(agent).close();
+        server.close();
+        host.reboot();
+        CountDownLatch written = new CountDownLatch(1);
+        kernel.refusal = line -> {
+            awaited(written);
+            return null;
+        };
+        start();
+        assertThat(agent.awaitResumed(SOON)).isFalse();
+        written.countDown();
+        assertThat(agent.awaitResumed(NEVER)).isTrue();
+        assertThat(kernel.take()).endsWith("create a", "configure a 4x4");
+        kernel.take();
+        agent.close();
+        start();
+        assertThat(agent.awaitResumed(NEVER)).isTrue();
+        assertThat(kernel.take()).as("what a restart writes").isEmpty();
+    }
+
+    private static void awaited(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException closing) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** What a kernel does that never comes back from a write. */
+    @Test
+    void isHeardWhileAWriteHangsAndTellsOfItOnceItIsGivenUp() {
+        timings = new Timings(SOON, NEVER, SOON, SOON, SOON, NEVER, NEVER);
+        CountDownLatch givenUp = new CountDownLatch(1);
+        kernel.refusal = line -> {
+            if (line.equals("create a")) {
+                awaited(givenUp);
+                return "ETIMEDOUT";
+            }
+            return null;
+        };
+        start();
+        await().until(() -> !server.reports.isEmpty());
+        server.push(desiredOfTwo(1));
+        await().until(() -> kernel.journal.contains("create a"));
+        int beats = server.heartbeats.size();
+        await().until(() -> server.heartbeats.size() > beats + 10);
+        givenUp.countDown();
+        await().until(() -> appliedGeneration() == 1);
+        assertThat(applied().results())
+                .extracting(ObservedHost.ObjectResult::id, ObservedHost.ObjectResult::errno)
+                .containsExactly(tuple(A.toString(), "ETIMEDOUT"), tuple(B.toString(), null));
+    }
+
+    @Test
+    void tellsWhatItSeesThoughItCanRememberNothing() {
+        AtomicBoolean full = new AtomicBoolean(true);
+        AgentMemory kept = memory;
+        memory = new AgentMemory() {
+            @Override
+            public Remembered recall() {
+                return kept.recall();
+            }
+
+            @Override
+            public void remember(Remembered remembered) {
+                if (full.get()) {
+                    host.breakCard(4);
+                    throw new UncheckedIOException(new IOException("no space left on device"));
+                }
+                kept.remember(remembered);
+            }
+        };
+        start();
+        await().until(() -> !server.reports.isEmpty());
+        server.push(desired(1, "04"));
+        await().until(() -> card(server.reports.getLast(), 4).checkstopped());
+        assertThat(appliedGeneration()).isZero();
+        full.set(false);
+        await().until(() -> appliedGeneration() == 1);
+        assertThat(kernel.take()).containsExactly("create a", "configure a 4x4");
+    }
+
+    @Test
     void theFirstLookWaitsForTheBindings() {
         CountDownLatch bindings = new CountDownLatch(1);
         kernel.awaitBindings = bindings::await;
@@ -369,6 +464,23 @@ class AgentTests {
 
     private static DesiredHost desired(long generation, String adapters) {
         return desired(INCARNATION, generation, adapters);
+    }
+
+    /** Adapter 4 for A, 5 for B. */
+    private static DesiredHost desiredOfTwo(long generation) {
+        DesiredHost desired = desired(generation, "04");
+        return new DesiredHost(
+                "lpar1",
+                desired.incarnation(),
+                generation,
+                false,
+                desired.bindingMode(),
+                null,
+                0,
+                List.of(),
+                List.of(
+                        new DesiredMdev(A, matrix("04"), matrix("04"), null, false, 0),
+                        new DesiredMdev(B, matrix("05"), matrix("05"), null, false, 0)));
     }
 
     private static DesiredHost desired(UUID incarnation, long generation, String adapters) {
