@@ -75,8 +75,8 @@ public final class RestoreMark {
                 .query((row, number) -> row.getLong(1))
                 .list();
         for (Long host : hosts) {
-            // Without a digest, the first report is taken whole.
-            database.sql("update hosts set incarnation = ?, applied_generation = null, digest = null,"
+            // Without a digest, the first report is taken whole; it is the first of its session, so it has number 1.
+            database.sql("update hosts set incarnation = ?, applied_generation = null, digest = null, sequence = 0,"
                             + " session = greatest(session, ?) + 1 where id = ?")
                     .params(UUID.randomUUID(), far, host)
                     .update();

@@ -229,13 +229,16 @@ class RestoreMarkTests {
     void takesTheFirstReportWholeWhateverTheBackupKnows() {
         serve(server -> {
             var jdbc = server.jdbc;
-            jdbc.update("update hosts set digest = 'same', applied_generation = generation");
+            jdbc.update("update hosts set digest = 'same', applied_generation = generation, sequence = 800");
         });
 
         RestoreMark.main(new String[] {url()});
 
         serve(server -> {
             long session = server.open("first");
+            assertThat(server.jdbc.queryForObject("select sequence from hosts", Long.class))
+                    .as("whose agent counts anew in a new session")
+                    .isZero();
             assertThat(server.reports
                             .heartbeat("lpar1", new Report.Heartbeat("first", session, "same"))
                             .whole())
