@@ -12,6 +12,8 @@ import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -337,6 +339,26 @@ class DriftTests {
         eventuallyTold("drift.found", "drift.repair.ordered", "drift.ended");
         assertThat(server.get(driverOf(queue)).get("driver").asString()).isEqualTo("vfio_ap");
         assertThat(isBound(queue)).isTrue();
+    }
+
+    @Test
+    void repairsADriverEachTimeWhileMasksThatWereChangedByHandAreOnlyShown() throws Exception {
+        start("repair");
+        reserve();
+        Queue queue = new Queue(5, 0x54);
+        manage(queue);
+        host.machine.writeApmask("+33");
+        eventuallyTold("drift.found");
+
+        for (int time = 1; time <= 4; time++) {
+            host.machine.unbind(queue);
+            List<String> told = new ArrayList<>(List.of("drift.found"));
+            told.addAll(Collections.nCopies(time, "drift.repair.ordered"));
+            eventuallyTold(told.toArray(String[]::new));
+            eventually(() -> assertThat(isBound(queue)).isTrue());
+            host.awaitSettled();
+        }
+        assertThat(masks().apmask()).isEqualTo(ApMask.of(32, 33));
     }
 
     @Test

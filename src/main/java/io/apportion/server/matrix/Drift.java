@@ -193,9 +193,13 @@ class Drift {
             row.repairTries = 0;
             row.repairDue = null;
             host.event("drift.ended", null, null, null, null, null, null);
-        } else if (repairable && row.repairTries == 0 && row.repairDue == null) {
+        } else if (!repairable) {
+            // What is left is only shown; whatever drifts beside it later has tries of its own.
+            row.repairTries = 0;
+            row.repairDue = null;
+        } else if (row.repairTries == 0 && row.repairDue == null) {
             row.repairDue = host.now();
-        } else if (drifted && row.repairTries >= TRIES && row.repairDue != null) {
+        } else if (row.repairTries >= TRIES && row.repairDue != null) {
             row.repairDue = null;
             host.event("drift.given-up", null, null, null, Map.of("tries", (int) row.repairTries), null, null);
         }
