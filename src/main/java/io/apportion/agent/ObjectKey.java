@@ -17,6 +17,10 @@ record ObjectKey(String kind, String id) {
         return new ObjectKey("driver", driver.queue().toString());
     }
 
+    boolean isDriver() {
+        return kind.equals("driver");
+    }
+
     static ObjectKey of(ObjectResult result) {
         return new ObjectKey(result.kind(), result.id());
     }

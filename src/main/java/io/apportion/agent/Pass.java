@@ -122,7 +122,12 @@ final class Pass {
             create();
             grow();
         } else {
-            concernedMdevs().forEach(mdev -> failed(ObjectKey.mdev(mdev.uuid()), NotDone.unreadable("the mdevs")));
+            // Also those that shall be gone: without a result they would count as removed.
+            Stream.concat(listed.keySet().stream(), own.keySet().stream())
+                    .distinct()
+                    .map(ObjectKey::mdev)
+                    .filter(concerned)
+                    .forEach(mdev -> failed(mdev, NotDone.unreadable("the mdevs")));
         }
     }
 

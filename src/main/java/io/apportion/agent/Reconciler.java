@@ -137,10 +137,16 @@ public final class Reconciler {
         if (!before.incarnation().equals(desired.incarnation())) {
             return Set.of();
         }
+        // Words: something else was made instead, such as the guest matrix for the claim.
+        Set<ObjectKey> done = made.results().stream()
+                .filter(result -> result.errno() == null && result.words() == null)
+                .map(ObjectKey::of)
+                .collect(Collectors.toSet());
         Set<ObjectKey> same = new HashSet<>();
         if (before.bindingMode() == desired.bindingMode()
                 && before.reservationRepair() == desired.reservationRepair()
-                && Objects.equals(before.reservation(), desired.reservation())) {
+                && Objects.equals(before.reservation(), desired.reservation())
+                && (desired.reservation() == null || done.contains(ObjectKey.RESERVATION))) {
             same.add(ObjectKey.RESERVATION);
             // Else the kernel binds queues anew, those that shall have no driver too.
             Set<DesiredDriver> drivers = new HashSet<>(before.drivers());
@@ -155,11 +161,7 @@ public final class Reconciler {
                 .filter(mdev -> mdevs.contains(forAnyGuest(mdev)))
                 .map(mdev -> ObjectKey.mdev(mdev.uuid()))
                 .forEach(same::add);
-        // Words: something else was made instead, such as the guest matrix for the claim.
-        same.retainAll(made.results().stream()
-                .filter(result -> result.errno() == null && result.words() == null)
-                .map(ObjectKey::of)
-                .collect(Collectors.toSet()));
+        same.retainAll(done);
         return same;
     }
 
@@ -174,12 +176,17 @@ public final class Reconciler {
         return desired != null && !desired.paused() && !unfinished.isEmpty();
     }
 
-    /** Tries again what is unfinished, and nothing else. */
+    /** Tries again what is unfinished, and nothing else but the drivers of queues that unfinished masks may change. */
     public void retry() {
         DesiredHost desired = remembered.desired();
         Applied applied = remembered.applied();
         if (desired != null && isUnfinished()) {
-            pass(desired, unfinished::contains, applied != null && isApplied(desired) ? applied.results() : List.of());
+            // Changed masks have the kernel bind queues anew, those too that shall have no driver.
+            boolean allDrivers = unfinished.contains(ObjectKey.RESERVATION);
+            pass(
+                    desired,
+                    object -> unfinished.contains(object) || (allDrivers && object.isDriver()),
+                    applied != null && isApplied(desired) ? applied.results() : List.of());
         }
     }
 

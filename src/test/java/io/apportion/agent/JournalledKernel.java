@@ -2,6 +2,7 @@ package io.apportion.agent;
 
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Matrix;
+import io.apportion.wire.ObservedHost;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -30,6 +31,9 @@ final class JournalledKernel {
     volatile Runnable afterWrite = () -> {};
 
     final AtomicInteger reads = new AtomicInteger();
+
+    /** What is read then has no mdevs: not none, but unknown. */
+    volatile boolean hidesMdevs;
 
     /** In place of the kernel's. */
     volatile @Nullable Waiting awaitBindings;
@@ -76,10 +80,24 @@ final class JournalledKernel {
             if (isWrite) {
                 afterWrite.run();
             }
-            return answer;
+            return hidesMdevs && answer instanceof ObservedHost host ? withoutMdevs(host) : answer;
         } catch (InvocationTargetException failure) {
             throw failure.getCause();
         }
+    }
+
+    private static ObservedHost withoutMdevs(ObservedHost host) {
+        return new ObservedHost(
+                host.kernelRelease(),
+                host.features(),
+                host.maxAdapter(),
+                host.maxDomain(),
+                host.hostConfiguration(),
+                host.masks(),
+                host.keep(),
+                host.adapters(),
+                null,
+                host.applied());
     }
 
     private static String text(Object argument) {

@@ -506,6 +506,55 @@ class ReconcilerTests {
         kernel.take();
     }
 
+    @Test
+    void masksThatComeLateLeaveNoQueueBoundThatShallHaveNoDriver() {
+        drivers.add(new DesiredDriver(Queue.parse("06.0004"), QueueDriver.NONE, 0));
+        apply();
+        reservation = new Reservation(ApMask.of(6), ApMask.of(4));
+        kernel.refusal = line -> line.startsWith("change") ? "EBUSY" : null;
+        apply();
+        kernel.take();
+
+        kernel.refusal = line -> null;
+        reconciler.retry();
+        assertThat(kernel.take()).containsExactly("changeApmask 6 true", "changeAqmask 4 true", "unbind 06.0004");
+
+        apply(mdev(A, "5x4", "5x4"));
+        assertThat(kernel.take()).containsExactly("create a", "configure a 5x4");
+    }
+
+    @Test
+    void theNextStateMakesDriversAnewWhereTheMasksBeforeItFailed() {
+        drivers.add(new DesiredDriver(Queue.parse("06.0004"), QueueDriver.NONE, 0));
+        apply();
+        reservation = new Reservation(ApMask.of(6), ApMask.of(4));
+        kernel.refusal = line -> line.startsWith("change") ? "EBUSY" : null;
+        apply();
+        kernel.take();
+
+        kernel.refusal = line -> null;
+        apply(mdev(A, "5x4", "5x4"));
+        assertThat(kernel.take())
+                .containsExactly(
+                        "changeApmask 6 true", "changeAqmask 4 true", "unbind 06.0004", "create a", "configure a 5x4");
+    }
+
+    @Test
+    void doesNotCallAnMdevRemovedThatItCouldNotSee() {
+        apply(mdev(A, "4x4", "4x4"));
+        kernel.take();
+        kernel.hidesMdevs = true;
+        Applied applied = apply();
+        assertThat(result(applied, A).errno()).isNotNull();
+        assertThat(reconciler.isUnfinished()).isTrue();
+
+        kernel.hidesMdevs = false;
+        reconciler.retry();
+        assertThat(kernel.take()).containsExactly("remove a");
+        assertThat(Objects.requireNonNull(reconciler.observe().applied()).results())
+                .isEmpty();
+    }
+
     // Keep.
 
     @Test
