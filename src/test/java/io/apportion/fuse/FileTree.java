@@ -10,11 +10,19 @@ public interface FileTree {
     @Nullable
     Node at(String path);
 
+    /** The names in a folder, asked for when somebody lists it. */
+    default List<String> names(String path) {
+        return at(path) instanceof Folder(List<String> names) ? names : List.of();
+    }
+
     sealed interface Node {}
 
     record Folder(List<String> names) implements Node {}
 
     record Link(String target) implements Node {}
+
+    /** A link that nobody may read. */
+    record HiddenLink() implements Node {}
 
     /**
      * @param reader null: it cannot be read

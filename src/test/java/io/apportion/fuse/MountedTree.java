@@ -2,6 +2,7 @@ package io.apportion.fuse;
 
 import io.apportion.fuse.FileTree.Attribute;
 import io.apportion.fuse.FileTree.Folder;
+import io.apportion.fuse.FileTree.HiddenLink;
 import io.apportion.fuse.FileTree.Link;
 import io.apportion.fuse.FileTree.Node;
 import io.apportion.fuse.FileTree.Refusal;
@@ -168,7 +169,7 @@ public final class MountedTree implements AutoCloseable {
                     stat.setNLink((short) 2);
                     yield 0;
                 }
-                case Link link -> {
+                case Link _, HiddenLink _ -> {
                     stat.setMode(Stat.S_IFLNK | 0777);
                     stat.setNLink((short) 1);
                     yield 0;
@@ -187,24 +188,26 @@ public final class MountedTree implements AutoCloseable {
 
         @Override
         public int readlink(String path, ByteBuffer buffer, long length) {
-            if (!(node(path) instanceof Link(String target))) {
-                return number("ENOENT");
-            }
-            buffer.put(target.getBytes(StandardCharsets.UTF_8)).put((byte) 0);
-            return 0;
+            return switch (node(path)) {
+                case Link(String target) -> {
+                    buffer.put(target.getBytes(StandardCharsets.UTF_8)).put((byte) 0);
+                    yield 0;
+                }
+                case HiddenLink _ -> number("EACCES");
+                case null, default -> number("ENOENT");
+            };
         }
 
         @Override
         public int readdir(String path, DirFiller filler, long offset, FileInfo file, int flags) {
-            if (!(node(path) instanceof Folder(List<String> names))) {
-                return number("ENOENT");
-            }
             try {
+                List<String> names = tree.names(path.substring(1));
                 for (String name : (Iterable<String>) Stream.concat(Stream.of(".", ".."), names.stream())::iterator) {
                     filler.fill(name);
                 }
                 return 0;
-            } catch (IOException full) {
+            } catch (IOException | RuntimeException | Error failure) {
+                failures.add(failure);
                 return number("EIO");
             }
         }

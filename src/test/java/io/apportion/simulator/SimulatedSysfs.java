@@ -25,6 +25,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -65,6 +67,18 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
 
     /** From a path to the errno with which reading it fails; null: none. Called before it is read. */
     public volatile UnaryOperator<@Nullable String> readFailure = path -> null;
+
+    /** The open files of one process are not to be seen. */
+    public volatile boolean hidesAProcess;
+
+    /** No process of a guest is to be seen. */
+    public volatile boolean hidesGuests;
+
+    /** Called with the path of a folder before its names are made up. */
+    public volatile Consumer<String> beforeListing = path -> {};
+
+    /** What {@code bindings_complete_count} says. */
+    public volatile Supplier<String> bindingsComplete = () -> "1\n";
 
     /** From path and text to the errno with which the write is refused; null: none. Called before the write. */
     public volatile BiFunction<String, String, @Nullable String> refusal = (path, text) -> null;
@@ -108,6 +122,12 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
     }
 
     // The tree.
+
+    @Override
+    public List<String> names(String path) {
+        beforeListing.accept(path);
+        return at(path) instanceof Folder(List<String> names) ? names : List.of();
+    }
 
     @Override
     public @Nullable Node at(String path) {
@@ -203,7 +223,7 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
             case "ap_control_domain_mask" -> mask(configuration().controlDomains());
             case "features" -> Attribute.of("APSC APXA RC8A\n");
             case "bindings" -> Attribute.of("%1$d/%1$d (complete)\n".formatted(queues().size()));
-            case "bindings_complete_count" -> Attribute.of("1\n");
+            case "bindings_complete_count" -> new Attribute(() -> bindingsComplete.get(), null);
             default -> path.startsWith("drivers/") ? drivers(path.substring("drivers/".length())) : null;
         };
     }
@@ -472,6 +492,9 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
 
     private List<Guest> guests() {
         List<Guest> guests = new ArrayList<>();
+        if (hidesGuests) {
+            return guests;
+        }
         host.guests().forEach((name, mdev) -> {
             ObservedGuest guest = host.guestOf(mdev);
             if (guest != null && guest.identity() != null) {
@@ -496,7 +519,7 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
         guests().forEach(guest -> guests.put(guest.pid(), guest));
         Guest guest = guests.get(pid);
         if (guest == null) {
-            return !pid.equals("1") ? null : path.isEmpty() || path.equals("fd") ? folder() : null;
+            return pid.equals("1") ? first(path) : null;
         }
         return switch (path) {
             case "" -> folder("fd", "stat", "cmdline");
@@ -518,6 +541,15 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
                         "guest=" + guest.name().replace(",", ",,") + ",debug-threads=on",
                         "-S",
                         ""));
+            default -> null;
+        };
+    }
+
+    private @Nullable Node first(String path) {
+        return switch (path) {
+            case "" -> folder("fd");
+            case "fd" -> folder("0");
+            case "fd/0" -> hidesAProcess ? new HiddenLink() : new Link("/dev/null");
             default -> null;
         };
     }

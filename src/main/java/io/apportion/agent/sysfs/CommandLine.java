@@ -43,6 +43,7 @@ record CommandLine(@Nullable String name, @Nullable UUID uuid) {
                         .filter(option -> option.indexOf('=') < 0)
                         .findFirst())
                 .map(name -> name.replace('\0', ','))
+                .filter(name -> !name.isEmpty())
                 .orElse(null);
     }
 
