@@ -177,7 +177,7 @@ public final class SimulatedHost implements HostKernel {
             return ObservedGuest.NONE;
         }
         Guest guest = Objects.requireNonNull(guests.get(mdev.kvm.name));
-        return new ObservedGuest(guest.identity, guest.kvm.name);
+        return new ObservedGuest(guest.identity, guest.kvm.name, null);
     }
 
     @Override

@@ -100,10 +100,13 @@ public record ObservedHost(
     /**
      * @param identity boot, process and start time of the holder, in one word; null: nobody holds it
      * @param name the guest's name where the holder tells it
+     * @param uuid the guest's own, as libvirt knows it, where the holder tells it; not the mdev's
      */
     public record ObservedGuest(
-            @Nullable String identity, @Nullable String name) {
-        public static final ObservedGuest NONE = new ObservedGuest(null, null);
+            @Nullable String identity,
+            @Nullable String name,
+            @Nullable UUID uuid) {
+        public static final ObservedGuest NONE = new ObservedGuest(null, null, null);
 
         public ObservedGuest {
             Texts.nameOrNull(identity, 256);

@@ -343,7 +343,7 @@ class SysfsAgainstSimulatorTests {
         private @Nullable ObservedGuest ofBoot(@Nullable ObservedGuest guest) {
             return guest == null || guest.identity() == null
                     ? guest
-                    : new ObservedGuest(guest.identity().replace(direct.bootId(), behind.bootId()), guest.name());
+                    : new ObservedGuest(guest.identity().replace(direct.bootId(), behind.bootId()), guest.name(), null);
         }
 
         private UUID mdev() {

@@ -105,7 +105,7 @@ class TranscriptTests {
                 "144 (fakevm) S 1 0 0 0 -1 4718592 74 0 0 0 0 0 0 0 20 0 1 0 1467 2506752 385 18446744073709551615\n");
         Files.writeString(process.resolve("cmdline"), "fakevm\0" + MDEV + "\0-r\0");
 
-        assertThat(read()).isEqualTo(withMdev(new ObservedGuest(BOOT + ":144:1467", null)));
+        assertThat(read()).isEqualTo(withMdev(new ObservedGuest(BOOT + ":144:1467", null, null)));
     }
 
     private static ObservedHost withMdev(ObservedGuest guest) {

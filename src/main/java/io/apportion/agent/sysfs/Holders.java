@@ -170,7 +170,7 @@ final class Holders {
             String identity = identity(pid);
             if (identity != null) {
                 CommandLine line = commandLines.computeIfAbsent(identity, unknown -> commandLine(pid));
-                return new ObservedGuest(identity, line.name());
+                return new ObservedGuest(identity, line.name(), line.uuid());
             }
         }
         return seesAll() ? ObservedGuest.NONE : null;

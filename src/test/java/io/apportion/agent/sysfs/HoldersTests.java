@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,9 +57,10 @@ class HoldersTests {
     @Test
     void findsWhoeverHasTheGroupOpen() throws Exception {
         assertThat(holder(device)).isEqualTo(nobody());
-        try (var guest = new Guest(device, "-name", "guest=vm17,debug-threads=on")) {
+        String uuid = "62177883-f1bb-47f0-914d-32a22e3a8804";
+        try (var guest = new Guest(device, "-name", "guest=vm17,debug-threads=on", "-uuid", uuid)) {
             ObservedGuest found = holder(device);
-            assertThat(found).isEqualTo(new ObservedGuest(guest.identity(), "vm17"));
+            assertThat(found).isEqualTo(new ObservedGuest(guest.identity(), "vm17", UUID.fromString(uuid)));
             assertThat(holder(folder.resolve("vfio/4"))).isEqualTo(nobody());
         }
         assertThat(holder(device)).isEqualTo(nobody());
@@ -68,7 +70,7 @@ class HoldersTests {
     void findsWhoeverHasTheMdevsOwnFileOpen() throws Exception {
         Path own = folder.resolve("vfio/devices/vfio3");
         try (var guest = new Guest(own, "-smp", "2")) {
-            assertThat(holder(device, own)).isEqualTo(new ObservedGuest(guest.identity(), null));
+            assertThat(holder(device, own)).isEqualTo(new ObservedGuest(guest.identity(), null, null));
         }
     }
 
@@ -87,7 +89,7 @@ class HoldersTests {
     void knowsADeviceThatIsBeingRemoved() throws Exception {
         try (var guest = new Guest(device, "-name", "vm17")) {
             Files.delete(device);
-            assertThat(holder(device)).isEqualTo(new ObservedGuest(guest.identity(), "vm17"));
+            assertThat(holder(device)).isEqualTo(new ObservedGuest(guest.identity(), "vm17", null));
         }
     }
 

@@ -114,7 +114,7 @@ class AgentBodiesTests {
                                     false,
                                     card,
                                     card,
-                                    new ObservedGuest("boot:" + adapter, "vm" + adapter));
+                                    new ObservedGuest("boot:" + adapter, "vm" + adapter, null));
                         })
                         .toList(),
                 null);
@@ -216,7 +216,7 @@ class AgentBodiesTests {
                                 true,
                                 Matrix.EMPTY,
                                 Matrix.EMPTY,
-                                new ObservedGuest("boot:own", "vm-own"))),
+                                new ObservedGuest("boot:own", "vm-own", null))),
                 new ObservedHost.Applied(
                         state.incarnation(),
                         state.generation(),

@@ -147,6 +147,8 @@ final class ReportingAgent {
             return null;
         }
         String name = guests.get(mdev);
-        return name == null ? ObservedHost.ObservedGuest.NONE : new ObservedHost.ObservedGuest("boot:" + name, name);
+        return name == null
+                ? ObservedHost.ObservedGuest.NONE
+                : new ObservedHost.ObservedGuest("boot:" + name, name, null);
     }
 }
