@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * The AP bus and vfio_ap of one host: all that the agent may read and do. Each write is one write to one attribute; it is
  * done when the method returns, or refused and nothing changed.
  *
+ * <p>Beside the errnos named at each: ETIMEDOUT, the kernel does not come back; EBUSY, an earlier write to the same mdev, or
+ * to the bus, has not come back; EAGAIN, somebody else on the host is changing things.
+ *
  * <p>Callers write from one thread at a time.
  */
 public interface HostKernel extends AutoCloseable {
@@ -37,7 +40,7 @@ public interface HostKernel extends AutoCloseable {
     /** EEXIST, EUSERS. The new mdev has no adapter and no domain. */
     void create(UUID mdev) throws KernelRefusal;
 
-    /** ENOENT. Never call it for an mdev that a guest holds: the write would block until the guest lets go. */
+    /** ENOENT, EBUSY. Never call it for an mdev that a guest holds: the write would block until the guest lets go. */
     void remove(UUID mdev) throws KernelRefusal;
 
     /** {@code ap_config}: all three masks in one write, all or nothing. EADDRNOTAVAIL, EADDRINUSE, ENODEV. */

@@ -1,6 +1,9 @@
 package io.apportion.agent;
 
-/** The kernel said no to one write. Nothing was changed by it. */
+/**
+ * The kernel said no to one write, and nothing was changed by it; or, with ETIMEDOUT, it did not answer: then it may still do
+ * what was written.
+ */
 public final class KernelRefusal extends Exception {
 
     private static final long serialVersionUID = 1L;

@@ -807,7 +807,7 @@ final class Pass {
             LOG.debug("{}: {}: {}", desired.host(), what, refusal.errno());
             throw NotDone.refused(refusal);
         }
-        LOG.info("{}: {}", desired.host(), what);
+        LOG.debug("{}: {}", desired.host(), what); // the kernel port says at INFO what was written to which file
     }
 
     // Results.

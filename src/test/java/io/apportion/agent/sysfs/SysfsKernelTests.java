@@ -49,6 +49,8 @@ import org.slf4j.LoggerFactory;
 /** What may go wrong with the files of a host. */
 class SysfsKernelTests {
 
+    private static final Logger LOG = (Logger) LoggerFactory.getLogger(SysfsKernel.class);
+
     private static final UUID FIRST = new UUID(1, 1);
     private static final UUID SECOND = new UUID(2, 2);
     private static final Queue QUEUE = new Queue(5, 0x47);
@@ -65,7 +67,8 @@ class SysfsKernelTests {
     @BeforeEach
     void open() throws IOException {
         log.start();
-        ((Logger) LoggerFactory.getLogger(SysfsKernel.class)).addAppender(log);
+        LOG.setLevel(Level.INFO);
+        LOG.addAppender(log);
         use(builder -> builder.cards(4, 5).domains(4, 0x47).allForGuests(), Duration.ofSeconds(20));
     }
 
@@ -82,7 +85,8 @@ class SysfsKernelTests {
 
     @AfterEach
     void close() throws IOException {
-        ((Logger) LoggerFactory.getLogger(SysfsKernel.class)).detachAppender(log);
+        LOG.detachAppender(log);
+        LOG.setLevel(null);
         kernel.close();
         files.close();
     }
