@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.apportion.agent.Agent;
 import io.apportion.agent.AgentMemory;
 import io.apportion.agent.AgentSettings;
+import io.apportion.agent.HostKernel;
 import io.apportion.ap.Inventory;
 import io.apportion.ap.Matrix;
 import io.apportion.ap.Mdev;
@@ -144,10 +145,15 @@ final class LiveServer {
 
     /** Makes that host one with an agent, which hears of everything that anybody does there. */
     RunningHost run(String name, SimulatedHost machine) {
+        return run(name, machine, machine);
+    }
+
+    /** @param kernel that machine, as its agent sees it; stays the caller's */
+    RunningHost run(String name, SimulatedHost machine, HostKernel kernel) {
         machine.tellEverything(true);
         Agent agent = new Agent(
                 new AgentSettings(name, address(), null, ObservedHost.Keep.NOTHING, TIMINGS),
-                machine,
+                kernel,
                 AgentMemory.ofThisProcess(),
                 new Random(1));
         agent.start();

@@ -2,6 +2,7 @@ package io.apportion.endtoend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.apportion.agent.HostKernel;
 import io.apportion.agent.KernelRefusal;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.GuestFilter;
@@ -12,13 +13,16 @@ import io.apportion.ap.ThreadScenario.Step;
 import io.apportion.endtoend.LiveServer.RunningHost;
 import io.apportion.simulator.Card;
 import io.apportion.simulator.SimulatedHost;
+import io.apportion.simulator.SimulatedSysfs;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -42,20 +46,38 @@ class ScenariosOverHttpTests {
     void guestHasTheQueuesThatTheReviewSays(ThreadScenario scenario, GuestFilter filter) throws Exception {
         String name = server.newHost("{\"filter\":\"" + filter + "\"}");
         try (RunningHost host = server.run(name, machine(scenario))) {
-            var replay = new Replay(scenario, host, host.newMdev(scenario.assigned()));
-            List<String> expected = new ArrayList<>();
-            List<String> computed = new ArrayList<>();
-            List<String> guest = new ArrayList<>();
-            for (Step step : scenario.steps()) {
-                replay.take(step);
-                host.awaitSettled();
-                expected.add(step + ": " + step.guestQueues().get(filter));
-                computed.add(step + ": " + replay.computedQueues());
-                guest.add(step + ": " + replay.queuesOfTheGuest());
-            }
-            assertThat(computed).as("GET guest-matrix").isNotEmpty().isEqualTo(expected);
-            assertThat(guest).as("the guest's masks in the kernel").isEqualTo(expected);
+            replay(scenario, filter, host);
         }
+    }
+
+    @ParameterizedTest(name = "{0}, {1}")
+    @MethodSource("scenarios")
+    void guestHasThemWhereTheKernelIsWrittenToThroughFiles(
+            ThreadScenario scenario, GuestFilter filter, @TempDir Path locks) throws Exception {
+        SimulatedHost machine = machine(scenario);
+        String name = server.newHost("{\"filter\":\"" + filter + "\"}");
+        try (var files = new SimulatedSysfs(machine);
+                HostKernel kernel = files.open(locks);
+                RunningHost host = server.run(name, machine, kernel)) {
+            replay(scenario, filter, host);
+            assertThat(files.writes).anyMatch(write -> write.contains("/ap_config 0x"));
+        }
+    }
+
+    private void replay(ThreadScenario scenario, GuestFilter filter, RunningHost host) throws Exception {
+        var replay = new Replay(scenario, host, host.newMdev(scenario.assigned()));
+        List<String> expected = new ArrayList<>();
+        List<String> computed = new ArrayList<>();
+        List<String> guest = new ArrayList<>();
+        for (Step step : scenario.steps()) {
+            replay.take(step);
+            host.awaitSettled();
+            expected.add(step + ": " + step.guestQueues().get(filter));
+            computed.add(step + ": " + replay.computedQueues());
+            guest.add(step + ": " + replay.queuesOfTheGuest());
+        }
+        assertThat(computed).as("GET guest-matrix").isNotEmpty().isEqualTo(expected);
+        assertThat(guest).as("the guest's masks in the kernel").isEqualTo(expected);
     }
 
     private static SimulatedHost machine(ThreadScenario scenario) {

@@ -1,6 +1,8 @@
 package io.apportion.simulator;
 
+import io.apportion.agent.HostKernel;
 import io.apportion.agent.KernelRefusal;
+import io.apportion.agent.sysfs.SysfsKernel;
 import io.apportion.agent.sysfs.SysfsSettings;
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Matrix;
@@ -10,6 +12,8 @@ import io.apportion.fuse.MountedTree;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
 import io.apportion.wire.ObservedHost.ObservedGuest;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -114,6 +118,19 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
                         Duration.ofSeconds(20),
                         Duration.ofSeconds(20),
                         Duration.ofMinutes(1)));
+    }
+
+    /** The port of real hosts on these files. Only what happens is told by the simulator: no kernel knows of it. */
+    public HostKernel open(Path locks) throws IOException {
+        SysfsKernel kernel = SysfsKernel.open(settings(locks));
+        return (HostKernel) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {HostKernel.class}, (proxy, method, arguments) -> {
+                    try {
+                        return method.invoke(method.getName().equals("onChange") ? host : kernel, arguments);
+                    } catch (InvocationTargetException failure) {
+                        throw failure.getCause();
+                    }
+                });
     }
 
     @Override
