@@ -33,7 +33,9 @@ final class Libc {
     private static final int O_WRONLY = 1;
     private static final int O_CLOEXEC = 02000000;
 
+    private static final short AF_UNIX = 1;
     private static final short AF_NETLINK = 16;
+    private static final int SOCK_DGRAM = 2;
     private static final int SOCK_RAW = 3;
     private static final int SOCK_CLOEXEC = O_CLOEXEC;
     private static final int NETLINK_KOBJECT_UEVENT = 15;
@@ -41,6 +43,10 @@ final class Libc {
     private static final int SOL_SOCKET = 1;
     private static final int SO_RCVBUFFORCE = 33;
     private static final short POLLIN = 1;
+    private static final int MSG_NOSIGNAL = 0x4000;
+
+    /** Of a local socket. */
+    private static final int LONGEST_NAME = 108;
 
     /** Attributes have at most a page; what else is read here (a command line) is not wanted in full if it is longer. */
     private static final int BUFFER = 4096;
@@ -73,6 +79,8 @@ final class Libc {
     private static final MethodHandle BIND = call("bind", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle SETSOCKOPT =
             call("setsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SENDTO =
+            call("sendto", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
     private static final MethodHandle POLL =
             call("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
 
@@ -226,6 +234,42 @@ final class Libc {
             MemorySegment buffer = arena.allocate(2L * BUFFER);
             long count = read(socket, buffer, arena.allocate(STATE), "read uevents");
             return buffer.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    // Local sockets, which Java's own channels can only reach as a stream.
+
+    /** @param name a path, or an abstract name after an {@code @} */
+    static void send(String name, String text) throws ErrnoException {
+        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+        if (bytes.length == 0 || bytes.length > LONGEST_NAME) {
+            throw new ErrnoException("EINVAL", "send to \"" + name + "\"");
+        }
+        if (bytes[0] == '@') {
+            bytes[0] = 0;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            // struct sockaddr_un: the family, then the name
+            MemorySegment address = arena.allocate(Short.BYTES + (long) bytes.length, Short.BYTES);
+            address.set(JAVA_SHORT, 0, AF_UNIX);
+            MemorySegment.copy(bytes, 0, address, ValueLayout.JAVA_BYTE, Short.BYTES, bytes.length);
+            MemorySegment message = arena.allocateFrom(ValueLayout.JAVA_BYTE, text.getBytes(StandardCharsets.UTF_8));
+            int socket = (int) SOCKET.invokeExact(state, (int) AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+            if (socket < 0) {
+                throw failure(state, "local socket");
+            }
+            try {
+                long sent = (long) SENDTO.invokeExact(
+                        state, socket, message, message.byteSize(), MSG_NOSIGNAL, address, (int) address.byteSize());
+                if (sent < 0) {
+                    throw failure(state, "send to " + name);
+                }
+            } finally {
+                close(socket);
+            }
+        } catch (Throwable failure) {
+            throw asIs(failure);
         }
     }
 
