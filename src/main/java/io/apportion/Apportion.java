@@ -1,5 +1,6 @@
 package io.apportion;
 
+import io.apportion.agent.AgentApplication;
 import io.apportion.demo.DemoApplication;
 import io.apportion.server.RestoreMark;
 import io.apportion.server.ServerApplication;
@@ -13,7 +14,7 @@ public final class Apportion {
         Usage: apportion ROLE [OPTION...]
 
           server        keep the hosts' matrices and serve the API
-          agent         carry out the server's matrix on this host (not in this version)
+          agent         carry out the server's matrix on this host (agent check: tell whether it can)
           demo          a server and simulated hosts in one process (also without a role)
           token         issue a token for a person or an agent
           restore-mark  tell the hosts that the database was restored from a backup
@@ -30,10 +31,7 @@ public final class Apportion {
             case "demo" -> DemoApplication.main(options);
             case "token" -> TokenCommand.main(options);
             case "restore-mark" -> RestoreMark.main(options);
-            case "agent" -> {
-                System.err.println("This version has no agent for real hosts yet: apportion demo has simulated ones.");
-                System.exit(1);
-            }
+            case "agent" -> AgentApplication.main(options);
             default -> {
                 System.err.print(USAGE);
                 System.exit(2);

@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Locale;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,10 +14,16 @@ import org.jspecify.annotations.Nullable;
  * @param host the host's name at the server
  * @param server the server's address without the path of the API; https, or http to this machine itself
  * @param token the bearer token; null where the server asks for none, as in the demo
+ * @param trust whose certificate the server may have; null: whomever the Java runtime trusts
  * @param keep what the host's administrator never lets Apportion free, bind or assign
  */
 public record AgentSettings(
-        String host, URI server, @Nullable String token, Keep keep, Timings timings) {
+        String host,
+        URI server,
+        @Nullable String token,
+        @Nullable SSLContext trust,
+        Keep keep,
+        Timings timings) {
 
     /**
      * @param heartbeat from one sign of life to the next
@@ -57,6 +64,10 @@ public record AgentSettings(
             throw new IllegalArgumentException(
                     "Plain http is for a server on this machine only; use https for " + server);
         }
+    }
+
+    public AgentSettings(String host, URI server, @Nullable String token, Keep keep, Timings timings) {
+        this(host, server, token, null, keep, timings);
     }
 
     /** Judged by the text alone: what a name server says of it proves nothing. */

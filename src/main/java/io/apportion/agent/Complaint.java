@@ -16,6 +16,15 @@ final class Complaint {
     }
 
     void about(Exception failure) {
+        String words = words(failure);
+        if (!words.equals(said)) {
+            said = words;
+            log.warn("{}: {}; trying again", subject, said, failure instanceof RuntimeException ? failure : null);
+        }
+    }
+
+    /** What went wrong, with all that it came from, in one line. */
+    static String words(Exception failure) {
         StringBuilder words = new StringBuilder();
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             String message = cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
@@ -23,10 +32,7 @@ final class Complaint {
                 words.append(words.isEmpty() ? "" : ": ").append(message);
             }
         }
-        if (!words.toString().equals(said)) {
-            said = words.toString();
-            log.warn("{}: {}; trying again", subject, said, failure instanceof RuntimeException ? failure : null);
-        }
+        return words.toString();
     }
 
     void over() {

@@ -1,5 +1,6 @@
 package io.apportion.agent;
 
+import io.apportion.wire.DesiredHost;
 import io.apportion.wire.Report;
 import io.apportion.wire.Report.Answer;
 import io.apportion.wire.Report.Heartbeat;
@@ -26,6 +27,9 @@ import tools.jackson.databind.JsonNode;
 /** The agent's end of the protocol: each call is one request. Any failure to get the answer is an IOException. */
 final class ServerLink implements AutoCloseable {
 
+    /** No host's, ever. */
+    private static final long NO_SESSION = -1;
+
     private final AgentSettings settings;
     private final String path;
     private final ExecutorService threads;
@@ -40,12 +44,15 @@ final class ServerLink implements AutoCloseable {
         this.threads = Executors.newThreadPerTaskExecutor(Thread.ofVirtual()
                 .name("agent-" + settings.host() + "-http-", 0)
                 .factory());
-        this.client = HttpClient.newBuilder()
+        HttpClient.Builder builder = HttpClient.newBuilder()
                 .version(Version.HTTP_1_1)
                 .followRedirects(Redirect.NEVER) // the token is for this server alone
                 .connectTimeout(settings.timings().silence())
-                .executor(threads)
-                .build();
+                .executor(threads);
+        if (settings.trust() != null) {
+            builder.sslContext(settings.trust());
+        }
+        this.client = builder.build();
     }
 
     Session open(Hello hello) throws IOException, InterruptedException {
@@ -58,6 +65,18 @@ final class ServerLink implements AutoCloseable {
 
     HeartbeatAnswer beat(Heartbeat heartbeat) throws IOException, InterruptedException {
         return send("POST", "/heartbeat", heartbeat, HeartbeatAnswer.class);
+    }
+
+    /** What the server has for this host now, without dialling: no session begins or ends by it, and nothing is stored. */
+    DesiredHost look() throws IOException, InterruptedException {
+        long session = beat(new Heartbeat("look", NO_SESSION, "")).session();
+        return answer(
+                request("/desired?session=" + session)
+                        .timeout(settings.timings().silence())
+                        .header("Accept", "application/json, application/problem+json")
+                        .GET()
+                        .build(),
+                DesiredHost.class);
     }
 
     /** Dials; what comes, an error too, is got from the stream. */
@@ -74,13 +93,18 @@ final class ServerLink implements AutoCloseable {
 
     private <T> T send(String method, String resource, Object body, Class<T> answer)
             throws IOException, InterruptedException {
+        return answer(
+                request(resource)
+                        .timeout(settings.timings().silence())
+                        .header("Accept", "application/json, application/problem+json")
+                        .header("Content-Type", "application/json")
+                        .method(method, BodyPublishers.ofByteArray(WireFormat.MAPPER.writeValueAsBytes(body)))
+                        .build(),
+                answer);
+    }
+
+    private <T> T answer(HttpRequest request, Class<T> answer) throws IOException, InterruptedException {
         try {
-            HttpRequest request = request(resource)
-                    .timeout(settings.timings().silence())
-                    .header("Accept", "application/json, application/problem+json")
-                    .header("Content-Type", "application/json")
-                    .method(method, BodyPublishers.ofByteArray(WireFormat.MAPPER.writeValueAsBytes(body)))
-                    .build();
             HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
             if (response.statusCode() != 200) {
                 throw new ServerRefusal(response.statusCode(), reason(response.body()));

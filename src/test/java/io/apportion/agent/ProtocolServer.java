@@ -37,6 +37,9 @@ final class ProtocolServer implements AutoCloseable {
     /** The query of each dial for desired states. */
     final List<String> dials = new CopyOnWriteArrayList<>();
 
+    /** The query of each look at the desired state, without dialling. */
+    final List<String> looks = new CopyOnWriteArrayList<>();
+
     final List<String> authorizations = new CopyOnWriteArrayList<>();
     final AtomicLong session = new AtomicLong();
     final AtomicInteger mostReportsAtOnce = new AtomicInteger();
@@ -179,6 +182,12 @@ final class ProtocolServer implements AutoCloseable {
     private void stream(HttpExchange exchange) throws IOException {
         try (exchange) {
             if (refused(exchange)) {
+                return;
+            }
+            if ("application/json, application/problem+json"
+                    .equals(exchange.getRequestHeaders().getFirst("Accept"))) {
+                looks.add(exchange.getRequestURI().getQuery());
+                answer(exchange, 200, "application/json", WireFormat.MAPPER.writeValueAsString(desired));
                 return;
             }
             dials.add(exchange.getRequestURI().getQuery());
