@@ -39,7 +39,10 @@ class SettingsTests {
                         Map.entry("apportion.web.max-report", "16777216B")));
     }
 
-    /** With what the application itself sets, and nothing of this machine. */
+    /**
+     * Of the server, with what the application itself sets, and nothing of this machine. The agent's stand in
+     * packaging/agent.yaml, which is held to them by a test of its own.
+     */
     private static Map<String, String> defaults() throws ReflectiveOperationException, IOException {
         StandardEnvironment application = new StandardEnvironment();
         application
@@ -52,7 +55,7 @@ class SettingsTests {
         Map<String, String> defaults = new TreeMap<>();
         var settings = new ClassPathScanningCandidateComponentProvider(false);
         settings.addIncludeFilter(new AnnotationTypeFilter(ConfigurationProperties.class));
-        for (BeanDefinition found : settings.findCandidateComponents("io.apportion")) {
+        for (BeanDefinition found : settings.findCandidateComponents("io.apportion.server")) {
             Class<?> type = Class.forName(found.getBeanClassName());
             String prefix = type.getAnnotation(ConfigurationProperties.class).value();
             Object bound = binder.bindOrCreate(prefix, Bindable.of(type));
