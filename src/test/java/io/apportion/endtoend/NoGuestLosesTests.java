@@ -67,9 +67,10 @@ import org.springframework.jdbc.core.JdbcTemplate;
         })
 class NoGuestLosesTests {
 
-    private static final long INTERLEAVINGS = Long.getLong("apportion.interleavings", 1_000);
     private static final long FIRST_SEED = Long.getLong("apportion.seed", 1);
     private static final int STEPS = 24;
+
+    private final long interleavings;
 
     @Autowired
     MatrixService service;
@@ -83,6 +84,15 @@ class NoGuestLosesTests {
     @Autowired
     JdbcTemplate jdbc;
 
+    NoGuestLosesTests() {
+        this(1_000);
+    }
+
+    /** @param enough where the flag says nothing */
+    NoGuestLosesTests(long enough) {
+        this.interleavings = Long.getLong("apportion.interleavings", enough);
+    }
+
     @Test
     void noRunningGuestLosesAQueueThatItMayKeep() throws Exception {
         AtomicLong next = new AtomicLong(FIRST_SEED);
@@ -93,7 +103,7 @@ class NoGuestLosesTests {
         for (int i = 0; i < Runtime.getRuntime().availableProcessors(); i++) {
             threads.add(Thread.ofPlatform().start(() -> {
                 for (long seed = next.getAndIncrement();
-                        seed < FIRST_SEED + INTERLEAVINGS && failure.get() == null;
+                        seed < FIRST_SEED + interleavings && failure.get() == null;
                         seed = next.getAndIncrement()) {
                     try {
                         World world = new World(seed);
@@ -118,9 +128,9 @@ class NoGuestLosesTests {
         }
         System.out.printf(
                 "interleavings %d, guests opened %d, queues lost for a lawful cause %d%n",
-                INTERLEAVINGS, guests.get(), lost.get());
+                interleavings, guests.get(), lost.get());
         // The run means nothing if guests never ran and hardware never took anything.
-        assertThat(guests.get()).isGreaterThan(INTERLEAVINGS / 4);
+        assertThat(guests.get()).isGreaterThan(interleavings / 4);
         assertThat(lost.get()).isPositive();
     }
 

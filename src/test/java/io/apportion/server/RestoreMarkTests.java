@@ -20,9 +20,9 @@ import io.apportion.server.matrix.NotDone;
 import io.apportion.server.matrix.Preconditions;
 import io.apportion.server.matrix.ReportService;
 import io.apportion.wire.Report;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -53,8 +53,20 @@ class RestoreMarkTests {
     private long lostSession;
     private HostState lost;
 
+    String database() {
+        return "jdbc:h2:file:" + folder.resolve("db") + ";WRITE_DELAY=0";
+    }
+
+    void backUp() throws Exception {
+        Files.copy(folder.resolve("db.mv.db"), folder.resolve("backup"));
+    }
+
+    void restore() throws Exception {
+        Files.copy(folder.resolve("backup"), folder.resolve("db.mv.db"), StandardCopyOption.REPLACE_EXISTING);
+    }
+
     private String url() {
-        return "--spring.datasource.url=jdbc:h2:file:" + folder.resolve("db") + ";WRITE_DELAY=0";
+        return "--spring.datasource.url=" + database();
     }
 
     /** A server while that is done. */
@@ -101,7 +113,7 @@ class RestoreMarkTests {
     }
 
     @BeforeEach
-    void loseADatabase() throws IOException {
+    void loseADatabase() throws Exception {
         serve(server -> {
             server.service.putHost("lpar1", new HostSettings(null, null, null, null, null), PLAINLY);
             server.service.createMdev(mdev, new MdevSettings("lpar1", null, Matrix.EMPTY), PLAINLY);
@@ -109,7 +121,7 @@ class RestoreMarkTests {
             server.assign(1, PLAINLY);
             kept = server.queries.newestEvent();
         });
-        Files.copy(folder.resolve("db.mv.db"), folder.resolve("backup"));
+        backUp();
         serve(server -> {
             lostSession = server.open("second");
             for (int adapter = 2; adapter < 9; adapter++) {
@@ -118,8 +130,7 @@ class RestoreMarkTests {
             lostPosition = server.queries.newestEvent();
             lost = server.queries.host("lpar1");
         });
-        Files.delete(folder.resolve("db.mv.db"));
-        Files.copy(folder.resolve("backup"), folder.resolve("db.mv.db"));
+        restore();
     }
 
     @Test

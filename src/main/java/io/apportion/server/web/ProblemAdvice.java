@@ -61,8 +61,12 @@ final class ProblemAdvice {
 
     private static final Duration DATABASE_PAUSE = Duration.ofSeconds(5);
 
-    /** SQL states of a connection that cannot be had or was lost; 57P is PostgreSQL's shutting down, 90 H2's. */
-    private static final Set<String> CONNECTION_STATES = Set.of("57P01", "57P02", "57P03", "90067", "90098", "90121");
+    /**
+     * SQL states of a connection that cannot be had or was lost: 57P is PostgreSQL's shutting down, 25P03 its ending a
+     * transaction in which nothing was done for too long, 53300 its having no connection left; 90 is H2's.
+     */
+    private static final Set<String> CONNECTION_STATES =
+            Set.of("57P01", "57P02", "57P03", "25P03", "53300", "90067", "90098", "90121");
 
     @ExceptionHandler
     @Nullable

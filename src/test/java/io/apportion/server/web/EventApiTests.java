@@ -17,6 +17,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -143,10 +144,12 @@ class EventApiTests extends ServedApi {
     void whoeverIsFarBehindGetsAllInOrder() throws Exception {
         events("host=" + host, 1);
         long seen = queries.newestEvent();
-        jdbc.update("""
-            insert into events (id, at, type, host, host_id, ordinal, actor, request_id)
-            select -x, current_timestamp, 'test', ?, -1, x, 'test', 'r-' || x from system_range(1, 450)
-            """, host);
+        jdbc.batchUpdate(
+                "insert into events (id, at, type, host, host_id, ordinal, actor, request_id)"
+                        + " values (?, current_timestamp, 'test', ?, -1, ?, 'test', ?)",
+                IntStream.rangeClosed(1, 450)
+                        .mapToObj(i -> new Object[] {-i, host, i, "r-" + i})
+                        .toList());
 
         try (Stream stream = new Stream("/events?host=" + host, String.valueOf(seen))) {
             for (int i = 1; i <= 450; i++) {

@@ -1,0 +1,6 @@
+package io.apportion.server.matrix;
+
+import io.apportion.postgresql.OnPostgresql;
+
+@OnPostgresql
+class SessionOnPostgresqlTests extends SessionTests {}

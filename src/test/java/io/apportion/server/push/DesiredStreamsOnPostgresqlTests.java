@@ -1,0 +1,6 @@
+package io.apportion.server.push;
+
+import io.apportion.postgresql.OnPostgresql;
+
+@OnPostgresql
+class DesiredStreamsOnPostgresqlTests extends DesiredStreamsTests {}

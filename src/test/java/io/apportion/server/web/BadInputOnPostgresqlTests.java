@@ -1,0 +1,6 @@
+package io.apportion.server.web;
+
+import io.apportion.postgresql.OnPostgresql;
+
+@OnPostgresql
+class BadInputOnPostgresqlTests extends BadInputTests {}
