@@ -339,6 +339,7 @@ final class AgentCost {
                 to.resolve("proc"),
                 to.resolve("dev"),
                 to.resolve("etc/machine-id"),
+                files.definitions(),
                 files.apLock(),
                 files.agentLock(),
                 files.timings());

@@ -207,6 +207,7 @@ public final class AgentApplication {
                 settings.proc(),
                 settings.dev(),
                 settings.machineId(),
+                settings.definitions(),
                 settings.apConfigLock(),
                 settings.lock(),
                 new SysfsSettings.Timings(
@@ -216,8 +217,8 @@ public final class AgentApplication {
     // Looking only.
 
     private int check(AgentFileSettings settings) throws InterruptedException {
-        List<Finding> findings = new ArrayList<>(
-                HostCheck.look(sysfsSettings(settings), settings.state(), settings.definitions(), Path.of("/")));
+        List<Finding> findings =
+                new ArrayList<>(HostCheck.look(sysfsSettings(settings), settings.state(), Path.of("/")));
         findings.add(atServer(settings));
         findings.forEach(out::println);
         boolean serves = findings.stream().noneMatch(finding -> finding.verdict() == Finding.Verdict.FAIL);

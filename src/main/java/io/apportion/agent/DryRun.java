@@ -11,6 +11,7 @@ import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.Keep;
 import io.apportion.wire.ObservedHost.ObjectResult;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import io.apportion.wire.ObservedHost.ObservedGuest;
 import io.apportion.wire.ObservedHost.ObservedMdev;
 import java.util.ArrayList;
@@ -117,6 +118,7 @@ record DryRun(
                 + domains("domains", observed.keep().domains()));
         adapterLines().forEach(lines::add);
         mdevLines().forEach(lines::add);
+        definitionLines().forEach(lines::add);
         lines.add("");
         desiredLines().forEach(lines::add);
         return lines;
@@ -159,6 +161,21 @@ record DryRun(
                                 "    assigned: " + (mdev.assigned() == null ? "unknown" : text(mdev.assigned())),
                                 "    guest matrix: "
                                         + (mdev.guestMatrix() == null ? "unknown" : text(mdev.guestMatrix())))));
+    }
+
+    private Stream<String> definitionLines() {
+        List<ObservedDefinition> definitions = observed.definitions();
+        if (definitions == null) {
+            return Stream.of("Definitions of mdevctl: unknown");
+        }
+        return Stream.concat(
+                Stream.of(definitions.isEmpty() ? "Definitions of mdevctl: none" : "Definitions of mdevctl"),
+                definitions.stream()
+                        .map(definition -> "  " + definition.name()
+                                + (definition.auto() ? ", starts at boot: " : ": ")
+                                + (definition.assigned() == null
+                                        ? "not understood: " + definition.words()
+                                        : text(definition.assigned()))));
     }
 
     private static String guest(ObservedMdev mdev) {

@@ -79,6 +79,7 @@ public final class Reconciler {
                 keep,
                 read.adapters(),
                 mdevs,
+                read.definitions(),
                 remembered.applied());
     }
 

@@ -89,6 +89,7 @@ final class SupposedKernel implements HostKernel {
                 host.keep(),
                 host.adapters() == null ? null : List.copyOf(adapters.values()),
                 host.mdevs() == null ? null : List.copyOf(mdevs.values()),
+                host.definitions(),
                 host.applied());
     }
 

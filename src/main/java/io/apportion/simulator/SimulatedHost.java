@@ -10,6 +10,7 @@ import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.Features;
 import io.apportion.wire.ObservedHost.Keep;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import io.apportion.wire.ObservedHost.ObservedGuest;
 import io.apportion.wire.ObservedHost.ObservedMdev;
 import java.time.Duration;
@@ -58,6 +59,10 @@ public final class SimulatedHost implements HostKernel {
 
     private final ApHardware hardware;
     private final Map<Integer, Card> cards = new HashMap<>();
+
+    /** Of mdevctl, by their names. */
+    private final Map<String, ObservedDefinition> definitions = new TreeMap<>();
+
     private SimulatedKernel kernel;
     private String bootId;
     private final Map<String, Guest> guests = new TreeMap<>();
@@ -135,6 +140,7 @@ public final class SimulatedHost implements HostKernel {
                 Keep.NOTHING,
                 kernel.bus().cards().numbers().mapToObj(this::observed).toList(),
                 kernel.vfioAp().mdevs().stream().map(this::observed).toList(),
+                List.copyOf(definitions.values()),
                 null));
     }
 
@@ -436,8 +442,29 @@ public final class SimulatedHost implements HostKernel {
             guests.clear();
             bootId = UUID.randomUUID().toString();
             kernel = boot();
+            for (ObservedDefinition definition : definitions.values()) {
+                startByMdevctl(definition);
+            }
             changed = true;
         });
+    }
+
+    /** As a rule of udev does at boot, before any agent starts. Where a write is refused, mdevctl takes the mdev away again. */
+    private void startByMdevctl(ObservedDefinition definition) {
+        UUID uuid = definition.uuid();
+        if (uuid == null || !definition.auto() || definition.assigned() == null) {
+            return;
+        }
+        try {
+            kernel.create(uuid.toString());
+            try {
+                rewrite(uuid, definition.assigned());
+            } catch (KernelRefusal refused) {
+                kernel.remove(uuid);
+            }
+        } catch (KernelRefusal impossible) {
+            throw new IllegalStateException("no kernel that has just booted refuses this", impossible);
+        }
     }
 
     // The administrator.
@@ -462,6 +489,14 @@ public final class SimulatedHost implements HostKernel {
         act(() -> {
             kernel.create(mdev.toString());
             rewrite(mdev, matrix);
+        });
+    }
+
+    /** Somebody defines an mdev in mdevctl, which starts it at the next boot if it is {@code auto}. */
+    public void define(UUID mdev, boolean auto, Matrix matrix) {
+        act(() -> {
+            definitions.put(mdev.toString(), new ObservedDefinition(mdev.toString(), auto, matrix, null));
+            changed = true;
         });
     }
 

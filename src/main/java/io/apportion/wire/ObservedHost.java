@@ -5,6 +5,7 @@ import io.apportion.ap.Matrix;
 import io.apportion.ap.Reservation;
 import java.util.List;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxDomain highest domain number of the machine
  * @param masks what the host keeps for its own drivers
  * @param keep what the host's administrator never lets Apportion free, bind or assign
+ * @param definitions what mdevctl would make of mdevs, at most {@value #MOST_DEFINITIONS}; null also from an agent that
+ *     does not look
  * @param applied the newest desired state applied since the agent started, null before the first
  */
 public record ObservedHost(
@@ -28,10 +31,17 @@ public record ObservedHost(
         Keep keep,
         @Nullable List<ObservedAdapter> adapters,
         @Nullable List<ObservedMdev> mdevs,
+        @Nullable List<ObservedDefinition> definitions,
         @Nullable Applied applied) {
+
+    /** A host with more of them says that it does not know them. */
+    public static final int MOST_DEFINITIONS = 512;
 
     public ObservedHost {
         kernelRelease = Texts.words(kernelRelease, 256);
+        if (definitions != null && definitions.size() > MOST_DEFINITIONS) {
+            throw new IllegalArgumentException("expected at most " + MOST_DEFINITIONS + " definitions");
+        }
     }
 
     /**
@@ -111,6 +121,34 @@ public record ObservedHost(
         public ObservedGuest {
             Texts.nameOrNull(identity, 256);
             name = Texts.wordsOrNull(name, 256);
+        }
+    }
+
+    /**
+     * What mdevctl has written down of one mdev. It is no mdev yet: on the host there may be one of that UUID, with
+     * whatever matrix, or none.
+     *
+     * @param name of the file. For mdevctl it is the mdev's UUID; a file of another name it passes over
+     * @param auto mdevctl makes this mdev at each boot of the host
+     * @param assigned the matrix that mdevctl would give it; null: the definition is not understood
+     * @param words why it is not understood
+     */
+    public record ObservedDefinition(
+            String name,
+            boolean auto,
+            @Nullable Matrix assigned,
+            @Nullable String words) {
+
+        private static final Pattern UUID_TEXT = Pattern.compile("\\p{XDigit}{8}(-\\p{XDigit}{4}){3}-\\p{XDigit}{12}");
+
+        public ObservedDefinition {
+            name = Texts.words(name, 256);
+            words = Texts.wordsOrNull(words, 512);
+        }
+
+        /** The mdev that is meant; null where the name says none. */
+        public @Nullable UUID uuid() {
+            return UUID_TEXT.matcher(name).matches() ? UUID.fromString(name) : null;
         }
     }
 

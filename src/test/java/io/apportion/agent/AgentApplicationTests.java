@@ -291,7 +291,11 @@ class AgentApplicationTests {
     void checkFindsThatThisHostCanServe() throws IOException {
         server.desired = desired(118);
         Files.createDirectories(folder.resolve("definitions"));
-        Files.writeString(folder.resolve("definitions").resolve(A.toString()), "{}");
+        Files.writeString(
+                folder.resolve("definitions").resolve(A.toString()),
+                "{\"mdev_type\": \"vfio_ap-passthrough\", \"start\": \"auto\", \"attrs\": [{\"assign_adapter\":"
+                        + " \"4\"}]}");
+        Files.writeString(folder.resolve("definitions").resolve(B.toString()), "{}");
         Map<String, String> before = everyFile();
         assertThat(run("check")).as(out()).isZero();
         assertThat(out())
@@ -304,7 +308,8 @@ class AgentApplicationTests {
                         "OK    no state is stored yet",
                         "OK    the server has host lpar1, at generation 118, and takes the token",
                         "NOTE  mdevs that Apportion did not make, and leaves alone: " + FOREIGN,
-                        "NOTE  mdevctl has definitions in " + folder.resolve("definitions") + ": " + A)
+                        "NOTE  mdevctl has definitions in " + folder.resolve("definitions") + ": " + A
+                                + " (starts by itself), " + B + " (not understood: it has no mdev_type)")
                 .endsWith("This host can serve.\n");
         assertThat(err.toString(StandardCharsets.UTF_8)).isEmpty();
         assertThat(everyFile()).isEqualTo(before);

@@ -97,6 +97,7 @@ final class JournalledKernel {
                 host.keep(),
                 host.adapters(),
                 null,
+                host.definitions(),
                 host.applied());
     }
 

@@ -86,6 +86,7 @@ class SimulatedHostTests {
                                 matrix(new int[] {4, 5}, 4),
                                 matrix(new int[] {4}, 4),
                                 ObservedGuest.NONE)),
+                        List.of(),
                         null));
     }
 

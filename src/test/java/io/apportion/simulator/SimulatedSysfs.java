@@ -98,7 +98,7 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
         this.mounted = new MountedTree(this);
     }
 
-    /** @param locks a real folder */
+    /** @param locks a real folder, in which mdevctl's definitions may be too */
     public SysfsSettings settings(Path locks) {
         return settings(locks, Duration.ofSeconds(20));
     }
@@ -110,6 +110,7 @@ public final class SimulatedSysfs implements FileTree, AutoCloseable {
                 root.resolve("proc"),
                 root.resolve("dev"),
                 root.resolve("etc/machine-id"),
+                locks.resolve("definitions"),
                 locks.resolve("s390apconfig.lock"),
                 locks.resolve("apportion-agent.lock"),
                 new SysfsSettings.Timings(

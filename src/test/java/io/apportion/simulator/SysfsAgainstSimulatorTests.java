@@ -337,6 +337,7 @@ class SysfsAgainstSimulatorTests {
                     host.keep(),
                     host.adapters(),
                     mdevs,
+                    host.definitions(),
                     host.applied());
         }
 

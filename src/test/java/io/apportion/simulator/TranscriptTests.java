@@ -131,6 +131,7 @@ class TranscriptTests {
                 Keep.NOTHING,
                 adapters,
                 mdevs,
+                List.of(),
                 null);
     }
 
@@ -166,6 +167,7 @@ class TranscriptTests {
                 root.resolve("proc"),
                 root.resolve("dev"),
                 root.resolve("etc/machine-id"),
+                root.resolve("etc/mdevctl.d/matrix"),
                 root.resolve("s390apconfig.lock"),
                 root.resolve("apportion-agent.lock"),
                 SysfsSettings.Timings.DEFAULT);

@@ -3,9 +3,12 @@ package io.apportion.wire;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.apportion.ap.ApMask;
+import io.apportion.ap.Matrix;
 import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.ObservedHost.ObjectResult;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -42,7 +45,7 @@ class WireFormatTests {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"hostConfiguration", "masks", "adapters", "mdevs", "applied"})
+    @ValueSource(strings = {"hostConfiguration", "masks", "adapters", "mdevs", "definitions", "applied"})
     void takesAsUnknownWhatIsNullableAndMissing(String field) {
         ObjectNode json = json();
         json.remove(field);
@@ -73,6 +76,42 @@ class WireFormatTests {
         assertThatThrownBy(() -> WireFormat.MAPPER.treeToValue(noMask, ObservedHost.class))
                 .isInstanceOf(DatabindException.class);
         assertThatThrownBy(() -> WireFormat.MAPPER.treeToValue(nullCard, ObservedHost.class))
+                .isInstanceOf(DatabindException.class);
+    }
+
+    /** As agents sent it before they looked at definitions, and as they send it since. */
+    @Test
+    void takesARecordedReportOfAnOlderAgentAndOfThisOne() {
+        String older = """
+            {"kernelRelease":"6.19.0","features":{"guestMatrix":true,"apConfig":true,"guests":true},"maxAdapter":63,\
+            "maxDomain":84,"hostConfiguration":null,"masks":null,"keep":{"adapters":"%1$s","domains":"%1$s"},\
+            "adapters":null,"mdevs":[],"applied":null}\
+            """.formatted(ApMask.NONE);
+        String present = older.replace("\"applied\"", """
+            "definitions":[{"name":"62177883-f1bb-47f0-914d-32a22e3a8804","auto":true,"assigned":{"adapters":"%1$s",\
+            "domains":"%1$s","controlDomains":"%1$s"},"words":null},{"name":"notes","auto":false,"assigned":null,\
+            "words":"it is no JSON"}],"applied\"\
+            """.formatted(ApMask.NONE));
+
+        assertThat(WireFormat.MAPPER.readValue(older, ObservedHost.class).definitions())
+                .isNull();
+        ObservedHost read = WireFormat.MAPPER.readValue(present, ObservedHost.class);
+        assertThat(read.definitions())
+                .containsExactly(
+                        new ObservedDefinition("62177883-f1bb-47f0-914d-32a22e3a8804", true, Matrix.EMPTY, null),
+                        new ObservedDefinition("notes", false, null, "it is no JSON"));
+        assertThat(WireFormat.MAPPER.writeValueAsString(read)).isEqualTo(present);
+    }
+
+    @Test
+    void refusesMoreDefinitionsThanThereMayBe() {
+        ObjectNode json = json();
+        ArrayNode definitions = json.putArray("definitions");
+        for (int i = 0; i <= ObservedHost.MOST_DEFINITIONS; i++) {
+            definitions.addObject().put("name", "a").put("auto", false);
+        }
+
+        assertThatThrownBy(() -> WireFormat.MAPPER.treeToValue(json, ObservedHost.class))
                 .isInstanceOf(DatabindException.class);
     }
 

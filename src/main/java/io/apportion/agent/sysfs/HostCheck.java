@@ -11,6 +11,7 @@ import io.apportion.ap.QueueSet;
 import io.apportion.ap.Reservation;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import io.apportion.wire.ObservedHost.ObservedMdev;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,26 +30,23 @@ public final class HostCheck {
 
     private final SysfsSettings settings;
     private final Path state;
-    private final Path definitions;
     private final Path root;
     private final Tree tree;
     private final List<Finding> findings = new ArrayList<>();
 
-    private HostCheck(SysfsSettings settings, Path state, Path definitions, Path root) {
+    private HostCheck(SysfsSettings settings, Path state, Path root) {
         this.settings = settings;
         this.state = state;
-        this.definitions = definitions;
         this.root = root;
         this.tree = new Tree(settings);
     }
 
     /**
      * @param state the agent's own file
-     * @param definitions of mdevctl
      * @param root of what else is looked at: rules of udev and modules of the kernel
      */
-    public static List<Finding> look(SysfsSettings settings, Path state, Path definitions, Path root) {
-        HostCheck check = new HostCheck(settings, state, definitions, root);
+    public static List<Finding> look(SysfsSettings settings, Path state, Path root) {
+        HostCheck check = new HostCheck(settings, state, root);
         check.look();
         return check.findings;
     }
@@ -228,13 +226,7 @@ public final class HostCheck {
     // Others.
 
     private void lookAtOthers() {
-        List<String> defined = names(definitions);
-        if (!defined.isEmpty()) {
-            findings.add(note(
-                    "mdevctl has definitions in " + definitions + ": " + String.join(", ", defined),
-                    "mdevctl starts those that say \"start\": \"auto\" at each boot. Undefine the ones that Apportion"
-                            + " shall look after (mdevctl undefine -u UUID) once it has adopted them."));
-        }
+        lookAtDefinitions();
         Path rules = root.resolve("etc/udev/rules.d");
         List<Path> masks = names(rules).stream()
                 .map(rules::resolve)
@@ -257,6 +249,32 @@ public final class HostCheck {
                     "KubeVirt's virt-handler runs here, which removes mdevs that it does not know",
                     "Let one of the two look after this host's mdevs, not both."));
         }
+    }
+
+    private void lookAtDefinitions() {
+        List<ObservedDefinition> defined;
+        try {
+            defined = new Definitions(settings.definitions()).read();
+        } catch (IOException unreadable) {
+            findings.add(note("mdevctl's definitions cannot be read: " + unreadable.getMessage(), null));
+            return;
+        }
+        if (!defined.isEmpty()) {
+            findings.add(note(
+                    "mdevctl has definitions in " + settings.definitions() + ": "
+                            + join(defined.stream().map(HostCheck::text).toList()),
+                    defined.stream().anyMatch(ObservedDefinition::auto)
+                            ? "mdevctl makes those that start by themselves at each boot. Once Apportion has adopted"
+                                    + " one, let it do so no more: mdevctl modify -u UUID --manual, or mdevctl undefine"
+                                    + " -u UUID."
+                            : null));
+        }
+    }
+
+    private static String text(ObservedDefinition definition) {
+        return definition.name()
+                + (definition.auto() ? " (starts by itself)" : "")
+                + (definition.words() == null ? "" : " (not understood: " + definition.words() + ")");
     }
 
     private void lookAtLocks() {

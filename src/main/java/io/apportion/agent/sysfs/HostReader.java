@@ -48,6 +48,7 @@ final class HostReader {
 
     private final Tree tree;
     private final Holders holders;
+    private final Definitions definitions;
     private final String kernelRelease;
 
     /** What could not be read is said once, and again when it is something else. */
@@ -58,9 +59,10 @@ final class HostReader {
     /** All processes were looked at since this look began. */
     private boolean scanned;
 
-    HostReader(Tree tree, Holders holders, String kernelRelease) {
+    HostReader(Tree tree, Holders holders, Definitions definitions, String kernelRelease) {
         this.tree = tree;
         this.holders = holders;
+        this.definitions = definitions;
         this.kernelRelease = kernelRelease;
     }
 
@@ -101,6 +103,7 @@ final class HostReader {
                 Keep.NOTHING,
                 adapters,
                 mdevs,
+                orUnknown("mdevctl's definitions", definitions::read),
                 null);
     }
 

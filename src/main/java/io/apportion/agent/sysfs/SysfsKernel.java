@@ -65,7 +65,8 @@ public final class SysfsKernel implements HostKernel {
         machineId = machineId(settings);
         String kernelRelease =
                 Libc.read(settings.proc().resolve("sys/kernel/osrelease")).strip();
-        reader = new HostReader(tree, new Holders(settings, bootId), kernelRelease);
+        reader = new HostReader(
+                tree, new Holders(settings, bootId), new Definitions(settings.definitions()), kernelRelease);
         apLock = new ApConfigLock(settings.apLock(), settings.timings().apLock());
     }
 

@@ -10,11 +10,12 @@ import java.time.Duration;
  * @param proc where procfs is mounted
  * @param dev where the device files are
  * @param machineId systemd's
+ * @param definitions the folder of mdevctl's definitions, which are only read
  * @param apLock the lock of s390-tools (chzdev, mdevctl's call-out): a file that is there while somebody has it
  * @param agentLock the lock that keeps a second agent from this host, held as long as the agent runs
  */
 public record SysfsSettings(
-        Path sys, Path proc, Path dev, Path machineId, Path apLock, Path agentLock, Timings timings) {
+        Path sys, Path proc, Path dev, Path machineId, Path definitions, Path apLock, Path agentLock, Timings timings) {
 
     /**
      * @param apLock at most so long for the lock of s390-tools, which a mask change by hand may hold for its resets
@@ -39,6 +40,7 @@ public record SysfsSettings(
             Path.of("/proc"),
             Path.of("/dev"),
             Path.of("/etc/machine-id"),
+            Path.of("/etc/mdevctl.d/matrix"),
             Path.of("/run/lock/s390apconfig.lock"),
             Path.of("/run/lock/apportion-agent.lock"),
             Timings.DEFAULT);

@@ -39,6 +39,7 @@ class HoldersTests {
                         folder,
                         folder,
                         folder,
+                        folder,
                         new SysfsSettings.Timings(
                                 Duration.ZERO, Duration.ZERO, Duration.ZERO, Duration.ZERO, Duration.ofHours(1))),
                 "boot");

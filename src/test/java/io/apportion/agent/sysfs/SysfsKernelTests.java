@@ -427,6 +427,7 @@ class SysfsKernelTests {
                 real.proc(),
                 real.dev(),
                 real.machineId(),
+                real.definitions(),
                 real.apLock(),
                 real.agentLock(),
                 SysfsSettings.Timings.DEFAULT))) {
@@ -480,6 +481,7 @@ class SysfsKernelTests {
                 real.proc(),
                 real.dev(),
                 real.machineId(),
+                real.definitions(),
                 real.apLock(),
                 real.agentLock(),
                 SysfsSettings.Timings.DEFAULT))) {
@@ -554,6 +556,7 @@ class SysfsKernelTests {
                 proc,
                 real.dev(),
                 real.machineId(),
+                real.definitions(),
                 real.apLock(),
                 real.agentLock(),
                 SysfsSettings.Timings.DEFAULT))) {

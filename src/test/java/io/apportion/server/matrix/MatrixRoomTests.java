@@ -105,6 +105,7 @@ class MatrixRoomTests {
                                         seen.guestMatrix(),
                                         seen.guest()))
                                 .toList(),
+                read.definitions(),
                 applied);
         return reports.take(
                 host,

@@ -18,6 +18,7 @@ import io.apportion.server.matrix.MdevSettings;
 import io.apportion.server.matrix.Preconditions;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import io.apportion.wire.ObservedHost.ObservedGuest;
 import io.apportion.wire.ObservedHost.ObservedMdev;
 import io.apportion.wire.Report;
@@ -116,6 +117,9 @@ class AgentBodiesTests {
                                     card,
                                     new ObservedGuest("boot:" + adapter, "vm" + adapter, null));
                         })
+                        .toList(),
+                IntStream.range(0, ObservedHost.MOST_DEFINITIONS)
+                        .mapToObj(n -> new ObservedDefinition(new UUID(8, n).toString(), true, null, "x".repeat(512)))
                         .toList(),
                 null);
     }
@@ -217,6 +221,7 @@ class AgentBodiesTests {
                                 Matrix.EMPTY,
                                 Matrix.EMPTY,
                                 new ObservedGuest("boot:own", "vm-own", null))),
+                List.of(new ObservedDefinition(mdev, true, Matrix.EMPTY, "because")),
                 new ObservedHost.Applied(
                         state.incarnation(),
                         state.generation(),

@@ -46,6 +46,10 @@ final class ReportingAgent {
     final Map<UUID, String> guests = new HashMap<>();
     final Map<UUID, Matrix> foreign = new HashMap<>();
 
+    /** Null: the agent does not know them. */
+    @Nullable
+    List<ObservedHost.ObservedDefinition> definitions = List.of();
+
     /** By the id that an object has in results: UUID, queue, or nothing for the reservation; with their errno. */
     final Map<String, String> failing = new HashMap<>();
 
@@ -133,6 +137,7 @@ final class ReportingAgent {
                                 ObservedHost.Keep.NOTHING,
                                 adapters,
                                 mdevs,
+                                definitions,
                                 new ObservedHost.Applied(desired.incarnation(), desired.generation(), results))),
                 caller);
     }
