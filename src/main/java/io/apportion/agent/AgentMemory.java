@@ -24,8 +24,9 @@ public interface AgentMemory {
      * @param made the newest one applied, with its results
      * @param own the mdevs that Apportion made or adopted on this host, each with the number of the newest repair that
      *     was carried out for it. All others are foreign
-     * @param created the mdevs that were not there when {@code desired} was first applied in this boot: they were computed
-     *     for guests that had them before, and are meant for anybody
+     * @param created the mdevs that were not there when {@code desired} was first applied in this boot, or at its begin:
+     *     they were computed for guests that had them before, and are meant for anybody. Somebody else, such as mdevctl,
+     *     may have made them at boot
      */
     record Remembered(
             @Nullable String bootId,

@@ -52,7 +52,7 @@ public final class Reconciler {
                 last.desired(),
                 sameBoot ? last.made() : null,
                 last.own(),
-                sameBoot ? last.created() : Set.of());
+                sameBoot ? last.created() : last.own().keySet());
         unfinished = unfinishedSince(remembered);
     }
 

@@ -836,6 +836,41 @@ class ReconcilerTests {
         assertThat(kernel.take()).as("made for a guest that the reboot ended").containsExactly("configure a 4x4");
     }
 
+    /** Apportion adopted it, and mdevctl still makes it at each boot, with the matrix that it had then. */
+    @Test
+    void makesWhatMdevctlMadeAtBootWhatItShallBeAndTouchesNothingForeign() throws KernelRefusal {
+        host.createForeign(A, matrix("4,5x47"));
+        host.define(A, true, matrix("4,5x47"));
+        host.define(C, true, matrix("6x54"));
+        apply(mdev(A, "4x4", "4x4"));
+        apply(mdev(A, "4x4", "4x4", openGuest("vm1", A)));
+        host.reboot();
+        kernel.take();
+        restart();
+        reconciler.resume();
+        assertThat(kernel.take()).containsExactly("configure a 4x4");
+        assertThat(reconciler.isUnfinished()).isFalse();
+        assertThat(observed(A).guestMatrix()).isEqualTo(matrix("4x4"));
+        assertThat(observed(C).own()).isFalse();
+        assertThat(observed(C).assigned()).isEqualTo(matrix("6x54"));
+    }
+
+    @Test
+    void leavesWhatMdevctlMadeAtBootToAGuestThatWasFaster() throws KernelRefusal {
+        host.define(A, true, matrix("4,5x47"));
+        apply(mdev(A, "4x4", "4x4"));
+        apply(mdev(A, "4x4", "4x4", openGuest("vm1", A)));
+        host.reboot();
+        String guest = openGuest("vm1", A);
+        kernel.take();
+        restart();
+        reconciler.resume();
+        assertThat(kernel.take()).isEmpty();
+        assertThat(reconciler.isUnfinished()).isTrue();
+        apply(mdev(A, "4x4", "4x4", guest));
+        assertThat(kernel.take()).containsExactly("configure a 4x4");
+    }
+
     @Test
     void tellsWhatOnlyTheAgentKnows() {
         use(freeHost(), new Keep(ApMask.of(9), ApMask.NONE));
