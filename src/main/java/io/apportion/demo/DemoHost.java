@@ -240,7 +240,11 @@ final class DemoHost implements AutoCloseable {
         agent.close();
         toStart.clear();
         host.reboot();
-        keep(machine.withGuests(Map.of()).withHandMade(Map.of()));
+        // Those that mdevctl has made again.
+        Map<UUID, Matrix> handMade = new HashMap<>();
+        Objects.requireNonNull(host.read().mdevs())
+                .forEach(mdev -> handMade.put(mdev.uuid(), Objects.requireNonNull(mdev.assigned())));
+        keep(machine.withGuests(Map.of()).withHandMade(handMade));
         agent = newAgent();
         // Those who listened to the boot before.
         host.close();

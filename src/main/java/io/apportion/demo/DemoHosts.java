@@ -35,8 +35,10 @@ final class DemoHosts {
     private static final UUID VAULT = UUID.fromString("c2e8f4a6-1b7d-4930-b5c8-9a0d6e3f7b03");
     private static final UUID KIOSK = UUID.fromString("9e1b7c52-3d84-4f06-8a2d-c05f6e7b1d04");
 
-    /** Made by hand on lpar2, before there was Apportion. */
+    /** Made by hand on lpar2, before there was Apportion, and by mdevctl since at each boot. */
     private static final UUID OLD = UUID.fromString("3d0c9e14-7f3b-4a2e-9b61-5e8f0a4d2c05");
+
+    private static final Matrix BY_HAND = new Matrix(ApMask.of(13), ApMask.of(15), ApMask.NONE);
 
     private static final UUID TOKEN = UUID.fromString("33fd51bb-57dc-4d38-808f-2de481eaad06");
 
@@ -78,7 +80,7 @@ final class DemoHosts {
                         ApMask.upTo(15),
                         ApMask.upTo(13),
                         Set.of())
-                .withHandMade(Map.of(OLD, new Matrix(ApMask.of(13), ApMask.of(15), ApMask.NONE)));
+                .withHandMade(Map.of(OLD, BY_HAND));
         Machine unseeing = Machine.of(Set.of(8, 9), ApMask.of(0, 1), ApMask.of(8, 9), Set.of())
                 .withUnseenGuests();
         if (first) {
@@ -97,6 +99,7 @@ final class DemoHosts {
         add("lpar1", small, server);
         add("lpar2", large, server);
         add("lpar3", unseeing, server);
+        host("lpar2").simulated().define(OLD, true, BY_HAND);
         hosts.values().forEach(DemoHost::start);
     }
 

@@ -196,6 +196,22 @@ class StatementTests {
     }
 
     @Test
+    void storesDefinitionsOnlyWhenTheyChanged() throws Exception {
+        newHost(8);
+        machine.define(UUID.randomUUID(), true, new Matrix(CARDS, CARDS, CARDS));
+
+        assertThat(tables(StatementCount.during(this::report)))
+                .startsWith(WHOLE_HOST)
+                .endsWith("update hosts", "update hosts")
+                .hasSize(WHOLE_HOST.length + 2);
+        machine.deconfigureCard(3);
+        assertThat(tables(StatementCount.during(this::report))).containsOnlyOnce("update hosts");
+        machine.configureCard(3);
+        assertThat(StatementCount.during(this::report))
+                .noneMatch(statement -> statement.startsWith("update") && statement.contains("definitions"));
+    }
+
+    @Test
     void storesOfAReportAfterAGapOnlyItsNumber() throws Exception {
         newHost(8);
         ObservedHost known = machine.read();

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param adapters cards by number, as last reported
  * @param mdevs by UUID; the keys are those of {@link HostMatrix#mdevs}
+ * @param definitions of mdevctl on this host
  * @param reservationRepair counts the repairs of the masks that were ordered
  * @param driverRepairs the same for each managed driver that had any
  * @param reservationDrifted the host shows other masks than the managed ones, although they were applied
@@ -34,6 +35,7 @@ public record HostState(
         HostMatrix matrix,
         SortedMap<Integer, AdapterState> adapters,
         SortedMap<UUID, MdevState> mdevs,
+        Definitions definitions,
         int reservationRepair,
         Map<Queue, Integer> driverRepairs,
         boolean reservationDrifted,
@@ -83,6 +85,7 @@ public record HostState(
                 matrix,
                 adapters,
                 mdevs,
+                definitions,
                 reservationRepair,
                 driverRepairs,
                 reservationDrifted,

@@ -430,6 +430,16 @@ final class LockedHost {
         });
     }
 
+    /** @param text see {@link Definitions} */
+    void changeDefinitions(@Nullable String text) {
+        if (!Objects.equals(row().definitions, text)) {
+            row().definitions = text;
+            long id = id();
+            afterFlush.add(() -> stores.jdbc().update("update hosts set definitions = ? where id = ?", text, id));
+            forget();
+        }
+    }
+
     // ---- events and counts
 
     /**

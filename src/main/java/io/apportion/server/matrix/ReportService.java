@@ -166,6 +166,9 @@ public class ReportService {
             copyForeign(observed.mdevs(), host);
             seen = copyMdevs(observed.mdevs(), host);
         }
+        if (observed.definitions() != null) {
+            host.changeDefinitions(Definitions.text(observed.definitions()));
+        }
         host.forget();
 
         Inventory inventory = Snapshots.inventory(

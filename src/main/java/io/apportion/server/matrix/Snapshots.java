@@ -78,6 +78,7 @@ final class Snapshots {
                 matrix,
                 adapters,
                 mdevs,
+                new Definitions(host.definitions),
                 host.reservationRepair,
                 rows.drivers().stream()
                         .filter(driver -> driver.repair != 0)
@@ -258,6 +259,7 @@ final class Snapshots {
                 plan.after(),
                 state.adapters(),
                 mdevs,
+                state.definitions(),
                 state.reservationRepair(),
                 state.driverRepairs(),
                 state.reservationDrifted() && !plan.changesDesired(),

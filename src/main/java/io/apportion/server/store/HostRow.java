@@ -87,6 +87,10 @@ public class HostRow {
     @Column(length = 64)
     public @Nullable String digest;
 
+    /** Of mdevctl, as JSON; null: not known. Not written with the rest of the row, which changes far more often. */
+    @Column(updatable = false)
+    public @Nullable String definitions;
+
     public @Nullable Long appliedGeneration;
     public @Nullable Instant reportedAt;
 

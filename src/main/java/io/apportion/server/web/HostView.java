@@ -9,8 +9,10 @@ import io.apportion.ap.Placement;
 import io.apportion.ap.Policy;
 import io.apportion.ap.Queue;
 import io.apportion.ap.Reservation;
+import io.apportion.server.matrix.Definitions;
 import io.apportion.server.matrix.HostState;
 import io.apportion.server.matrix.MdevState;
+import io.apportion.wire.ObservedHost.ObservedDefinition;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.time.Instant;
 import java.util.Collection;
@@ -59,6 +61,9 @@ record HostView(
         @Schema(description = "What the host's administrator never lets Apportion touch")
         KeepView keep,
 
+        @Schema(description = "What mdevctl has defined on this host")
+        DefinitionsView definitions,
+
         DriftView drift,
         CountsView counts,
         @Nullable CommitStateView commit,
@@ -95,6 +100,7 @@ record HostView(
                 new KeepView(
                         AdapterNumber.in(inventory.keep().adapters()),
                         DomainNumber.in(inventory.keep().domains())),
+                DefinitionsView.of(host.definitions()),
                 DriftView.of(host),
                 CountsView.of(host),
                 commit,
@@ -187,6 +193,35 @@ record HostView(
     }
 
     record KeepView(List<AdapterNumber> adapters, List<DomainNumber> domains) {}
+
+    /** Those of mdevs are in the list of foreign mdevs, and with Apportion's own. */
+    record DefinitionsView(
+            @Schema(description = "The agent has read them") boolean known,
+            int count,
+
+            @Schema(description = "Those of mdevs that mdevctl makes at each boot of the host")
+            int auto,
+
+            @Schema(example = "[]") List<NotUnderstoodView> notUnderstood) {
+
+        static DefinitionsView of(Definitions definitions) {
+            return new DefinitionsView(
+                    definitions.known(),
+                    definitions.all().size(),
+                    (int) definitions.all().stream()
+                            .filter(ObservedDefinition::auto)
+                            .count(),
+                    definitions.all().stream()
+                            .filter(definition -> definition.words() != null)
+                            .map(definition ->
+                                    new NotUnderstoodView(definition.name(), String.valueOf(definition.words())))
+                            .toList());
+        }
+    }
+
+    record NotUnderstoodView(
+            @Schema(description = "Of the file") String name,
+            @Schema(example = "it is no JSON") String why) {}
 
     /** What was applied and is not so on the host any more. */
     record DriftView(boolean reservation, List<Queue> drivers, List<UUID> mdevs) {

@@ -63,6 +63,9 @@ record MdevView(
         @Schema(description = "Applied, and the host shows something else")
         boolean drifted,
 
+        @Schema(description = "Of mdevctl, which then looks after this mdev too; missing where it has none") @Nullable
+        DefinitionView definition,
+
         @Nullable List<EffectView> effects) {
 
     static MdevView of(HostState host, MdevState state) {
@@ -90,6 +93,7 @@ record MdevView(
                 atNextStart(matrix, mdev),
                 commit,
                 state.drifted(),
+                DefinitionView.ofOwn(mdev.uuid(), host.definitions().byMdev().get(mdev.uuid()), mdev.assigned()),
                 effects == null ? null : effects.stream().map(EffectView::of).toList());
     }
 
