@@ -24,11 +24,13 @@ import tools.jackson.databind.JsonNode;
 @LiveServer.Tried
 class AdoptionTests {
 
-    private static final UUID OLD = UUID.fromString("1d3b9e62-4a0f-4c5e-8f57-2b7c6d9e0a11");
     private static final Matrix BY_HAND = new Matrix(ApMask.of(4, 5), ApMask.of(4, 0x47), ApMask.of(0x47));
 
     @Autowired
     LiveServer server;
+
+    /** Of each test another: a server has one mdev of a UUID. */
+    private final UUID old = UUID.randomUUID();
 
     private final SimulatedHost machine = SimulatedHost.builder()
             .cards(4, 5, 6)
@@ -37,9 +39,9 @@ class AdoptionTests {
             .build();
     private final List<GuestCommit> commits = new CopyOnWriteArrayList<>();
 
-    private static void define(Path folder, String start) throws Exception {
+    private void define(Path folder, String start) throws Exception {
         Path definitions = Files.createDirectories(folder.resolve("definitions"));
-        Files.writeString(definitions.resolve(OLD.toString()), """
+        Files.writeString(definitions.resolve(old.toString()), """
             {
               "mdev_type": "vfio_ap-passthrough",
               "start": "%s",
@@ -56,54 +58,85 @@ class AdoptionTests {
         return server.get("/api/v1/hosts/" + host + "/foreign-mdevs").get("items");
     }
 
+    /**
+     * What is outside of the host configuration is no part of a claim: a kernel that got it back later, with a hole, would
+     * take the adapter from the guest.
+     */
+    @Test
+    void takesOnlyNumbersOutsideTheHostConfigurationFromItsMatrixAndNothingFromTheGuest(@TempDir Path folder)
+            throws Exception {
+        machine.createForeign(old, new Matrix(ApMask.of(4, 5), ApMask.of(4, 0x20, 0x47), ApMask.of(0x47)));
+        machine.openGuest("old-vm", old);
+        machine.onCommit(commits::add);
+        String name = server.newHost("{}");
+        try (var files = new SimulatedSysfs(machine);
+                HostKernel kernel = files.open(folder);
+                RunningHost host = server.run(name, machine, kernel)) {
+            server.change("POST", "/api/v1/hosts/" + name + "/foreign-mdevs/" + old + "/adopt", null);
+            host.awaitSettled();
+            assertThat(files.writes).singleElement().asString().contains(old + "/ap_config 0x");
+            assertThat(commits).isEmpty();
+            assertThat(machine.guestMatrix(old)).isEqualTo(BY_HAND);
+            assertThat(server.get("/api/v1/mdevs/" + old)
+                            .at("/assigned/domains")
+                            .valueStream()
+                            .map(JsonNode::asString))
+                    .containsExactly("0x0004", "0x0020", "0x0047");
+
+            machine.addDomain(0x20);
+            await().untilAsserted(
+                            () -> assertThat(machine.guestMatrix(old).domains()).isEqualTo(ApMask.of(4, 0x20, 0x47)));
+        }
+    }
+
     @Test
     void writesNothingAndTheGuestKeepsEverything(@TempDir Path folder) throws Exception {
         define(folder, "auto");
-        machine.createForeign(OLD, BY_HAND);
-        machine.openGuest("old-vm", OLD);
+        machine.createForeign(old, BY_HAND);
+        machine.openGuest("old-vm", old);
         machine.onCommit(commits::add);
         String name = server.newHost("{}");
         try (var files = new SimulatedSysfs(machine);
                 HostKernel kernel = files.open(folder);
                 RunningHost host = server.run(name, machine, kernel)) {
             JsonNode foreign = listed(name).get(0);
-            assertThat(foreign.at("/uuid").asString()).isEqualTo(OLD.toString());
+            assertThat(foreign.at("/uuid").asString()).isEqualTo(old.toString());
             assertThat(foreign.at("/guest").asString()).isEqualTo("old-vm");
             assertThat(foreign.at("/definition/start").asString()).isEqualTo("auto");
             assertThat(foreign.at("/definition/differs").asBoolean(true)).isFalse();
             assertThat(foreign.at("/definition/assigned")).isEqualTo(foreign.get("assigned"));
 
             JsonNode adopted =
-                    server.change("POST", "/api/v1/hosts/" + name + "/foreign-mdevs/" + OLD + "/adopt", null);
-            assertThat(adopted.at("/definition/remedy").asString()).contains("mdevctl undefine -u " + OLD);
+                    server.change("POST", "/api/v1/hosts/" + name + "/foreign-mdevs/" + old + "/adopt", null);
+            assertThat(adopted.at("/definition/remedy").asString()).contains("mdevctl undefine -u " + old);
             host.awaitSettled();
-            JsonNode shown = server.get("/api/v1/mdevs/" + OLD);
+            JsonNode shown = server.get("/api/v1/mdevs/" + old);
             assertThat(shown.get("assigned")).isEqualTo(foreign.get("assigned"));
             assertThat(shown.at("/guest/name").asString()).isEqualTo("old-vm");
             assertThat(shown.at("/commit/state").asString()).isEqualTo("applied");
             assertThat(shown.at("/drifted").asBoolean()).isFalse();
-            assertThat(machine.guestMatrix(OLD)).isEqualTo(BY_HAND);
+            assertThat(machine.guestMatrix(old)).isEqualTo(BY_HAND);
             assertThat(listed(name)).isEmpty();
             assertThat(files.writes).isEmpty();
             assertThat(commits).isEmpty();
 
             // From now on it is changed like any other.
-            server.change("PUT", "/api/v1/mdevs/" + OLD + "/domains/0x54", null);
+            server.change("PUT", "/api/v1/mdevs/" + old + "/domains/0x54", null);
             host.awaitSettled();
-            assertThat(machine.guestMatrix(OLD).domains()).isEqualTo(ApMask.of(4, 0x47, 0x54));
-            assertThat(files.writes).singleElement().asString().contains(OLD + "/ap_config 0x");
-            assertThat(server.get("/api/v1/mdevs/" + OLD)
+            assertThat(machine.guestMatrix(old).domains()).isEqualTo(ApMask.of(4, 0x47, 0x54));
+            assertThat(files.writes).singleElement().asString().contains(old + "/ap_config 0x");
+            assertThat(server.get("/api/v1/mdevs/" + old)
                             .at("/definition/differs")
                             .asBoolean(false))
                     .isTrue();
 
             define(folder, "manual");
             machine.deconfigureCard(6);
-            await().until(() -> server.get("/api/v1/mdevs/" + OLD)
+            await().until(() -> server.get("/api/v1/mdevs/" + old)
                     .at("/definition/start")
                     .asString()
                     .equals("manual"));
-            assertThat(server.get("/api/v1/mdevs/" + OLD).at("/definition").has("remedy"))
+            assertThat(server.get("/api/v1/mdevs/" + old).at("/definition").has("remedy"))
                     .isFalse();
         }
     }

@@ -88,9 +88,11 @@ final class ForeignMdevController {
     @Operation(
             operationId = "adoptForeignMdev",
             summary = "Adopts an mdev that Apportion did not make, as it is",
-            description = "Nothing changes on the host. It is one of Apportion's from then on. Where mdevctl has a"
-                    + " definition of it whose start is auto, both would make it at each boot of the host: the answer's"
-                    + " definition then says how to end that.")
+            description = "Its guest keeps everything, and nothing is written to the host, unless the mdev has numbers"
+                    + " outside of the host configuration: they stay assigned, and leave the kernel's matrix of it"
+                    + " until the host gets them. It is one of Apportion's from then on. Where mdevctl has a"
+                    + " definition of it whose start is auto, both would make it at each boot of the host: the"
+                    + " answer's definition then says how to end that.")
     @Problems({ProblemKind.QUEUE_IN_USE, ProblemKind.MDEV_ELSEWHERE})
     ResponseEntity<MdevView> adopt(
             @Parameter(example = Examples.HOST_OF_FOREIGN_MDEV) @PathVariable String host,
