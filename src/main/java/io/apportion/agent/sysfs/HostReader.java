@@ -87,7 +87,9 @@ final class HostReader {
     ObservedHost read() {
         Matrix hostConfiguration = orUnknown("the host configuration", this::hostConfiguration);
         Reservation masks = orUnknown("the masks", this::masks);
-        List<ObservedAdapter> adapters = orUnknown("the adapters", this::adapters);
+        // While a queue may be free by the masks, the kernel takes no override, and no mask while there is one.
+        boolean mayBeOverridden = masks == null || masks.equals(Reservation.EVERYTHING);
+        List<ObservedAdapter> adapters = orUnknown("the adapters", () -> adapters(mayBeOverridden));
         // Whoever does not know how its mdevs are written to knows too little of them.
         List<ObservedMdev> mdevs = orUnknown("the mdevs", () -> {
             features = features();
@@ -150,7 +152,7 @@ final class HostReader {
         return rows;
     }
 
-    private @Nullable List<ObservedAdapter> adapters() throws IOException {
+    private @Nullable List<ObservedAdapter> adapters(boolean mayBeOverridden) throws IOException {
         List<String> names = HostFiles.names(tree.bus("devices"));
         if (names == null) {
             return null;
@@ -162,7 +164,7 @@ final class HostReader {
             Matcher card = CARD.matcher(name);
             if (card.matches()) {
                 int adapter = Integer.parseInt(card.group(1), 16);
-                ObservedAdapter read = adapter(adapter, queues[adapter], drivers);
+                ObservedAdapter read = adapter(adapter, queues[adapter], drivers, mayBeOverridden);
                 if (read != null) {
                     adapters.add(read);
                 }
@@ -197,7 +199,8 @@ final class HostReader {
     }
 
     /** Null when the card went away meanwhile. */
-    private @Nullable ObservedAdapter adapter(int adapter, ApMask queues, Drivers drivers) throws IOException {
+    private @Nullable ObservedAdapter adapter(int adapter, ApMask queues, Drivers drivers, boolean mayBeOverridden)
+            throws IOException {
         Path folder = tree.card(adapter);
         String type = HostFiles.text(folder.resolve("type"));
         String mode = mode(HostFiles.text(folder.resolve("uevent")));
@@ -214,7 +217,7 @@ final class HostReader {
             Path queue = folder.resolve(new Queue(adapter, domain).toString());
             String config = word(HostFiles.text(queue.resolve("config")));
             String chkstop = word(HostFiles.text(queue.resolve("chkstop")));
-            String override = word(HostFiles.text(queue.resolve("driver_override")));
+            String override = mayBeOverridden ? word(HostFiles.text(queue.resolve("driver_override"))) : null;
             if (config == null && !HostFiles.exists(queue)) {
                 devices = devices.without(domain);
                 continue;

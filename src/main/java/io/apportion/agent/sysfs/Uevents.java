@@ -17,7 +17,7 @@ final class Uevents implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Uevents.class);
 
     /** A mask that frees all queues of a large host has the kernel tell ten thousand things at once. */
-    private static final int ROOM = 1 << 23;
+    static final int ROOM = 1 << 23;
 
     private static final Duration CLOSING = Duration.ofMillis(500);
 
@@ -31,11 +31,12 @@ final class Uevents implements AutoCloseable {
     /**
      * From now on nothing is missed.
      *
+     * @param room bytes for what is not heard yet
      * @param matters which messages to call back for
      * @throws ErrnoException where that is not allowed
      */
-    Uevents(Predicate<String> matters, Runnable changed) throws ErrnoException {
-        socket = Libc.openUevents(ROOM);
+    Uevents(int room, Predicate<String> matters, Runnable changed) throws ErrnoException {
+        socket = Libc.openUevents(room);
         thread = Thread.ofPlatform().name("uevents").daemon().unstarted(() -> listen(matters, changed));
         thread.start();
     }

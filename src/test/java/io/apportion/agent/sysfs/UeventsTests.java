@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -29,7 +30,8 @@ class UeventsTests {
                 .as("This test needs root, and /sys to be writable")
                 .isWritable();
         CountDownLatch heard = new CountDownLatch(1);
-        try (var _ = new Uevents(message -> message.contains("/devices/virtual/mem/null"), heard::countDown)) {
+        try (var _ =
+                new Uevents(Uevents.ROOM, message -> message.contains("/devices/virtual/mem/null"), heard::countDown)) {
             Files.writeString(NULL_DEVICE, "change");
             assertThat(heard.await(1, TimeUnit.MINUTES)).isTrue();
         }
@@ -42,11 +44,44 @@ class UeventsTests {
                 .isWritable();
         int many = 5000;
         CountDownLatch heard = new CountDownLatch(many);
-        try (var _ = new Uevents(message -> message.contains("/devices/virtual/mem/null"), heard::countDown)) {
+        try (var _ =
+                new Uevents(Uevents.ROOM, message -> message.contains("/devices/virtual/mem/null"), heard::countDown)) {
             for (int number = 0; number < many; number++) {
                 Files.writeString(NULL_DEVICE, "change");
             }
             assertThat(heard.await(1, TimeUnit.MINUTES)).isTrue();
+        }
+    }
+
+    @Test
+    void saysThatAnythingMayHaveChangedWhenSomeWereLost() throws Exception {
+        assertThat(NULL_DEVICE)
+                .as("This test needs root, and /sys to be writable")
+                .isWritable();
+        CountDownLatch first = new CountDownLatch(1);
+        CountDownLatch room = new CountDownLatch(1);
+        CountDownLatch calls = new CountDownLatch(2);
+        Predicate<String> onlyTheFirst = message -> {
+            boolean isFirst = first.getCount() > 0 && message.contains("/devices/virtual/mem/null");
+            if (isFirst) {
+                first.countDown();
+                try {
+                    room.await();
+                } catch (InterruptedException closing) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+            return isFirst;
+        };
+        try (var _ = new Uevents(1, onlyTheFirst, calls::countDown)) {
+            Files.writeString(NULL_DEVICE, "change");
+            assertThat(first.await(1, TimeUnit.MINUTES)).isTrue();
+            for (int number = 0; number < 1000; number++) {
+                Files.writeString(NULL_DEVICE, "change");
+            }
+            room.countDown();
+            // One for the first message; the other for those that there was no room for.
+            assertThat(calls.await(1, TimeUnit.MINUTES)).isTrue();
         }
     }
 
