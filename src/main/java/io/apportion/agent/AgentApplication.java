@@ -11,6 +11,7 @@ import io.apportion.wire.DesiredHost;
 import io.apportion.wire.WireFormat;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -110,7 +111,7 @@ public final class AgentApplication {
         } catch (IllegalArgumentException badSetting) {
             err.println(badSetting.getMessage());
             return MISUSED;
-        } catch (IOException failure) {
+        } catch (IOException | UncheckedIOException failure) {
             err.println(failure.getMessage());
             return FAILED;
         } catch (InterruptedException stopped) {

@@ -208,6 +208,18 @@ class AgentApplicationTests {
         assertThat(files.writes).isEmpty();
     }
 
+    @Test
+    void doesNotStartWithoutAStateThatIsThereAndCannotBeRead() throws Exception {
+        Files.createDirectories(folder.resolve("state/state.json/x"));
+        AgentProcess agent = start();
+        assertThat(agent.awaitEnd()).isEqualTo(1);
+        assertThat(agent.log()).contains("state.json cannot be read: ").doesNotContain("\tat ");
+        assertThat(folder.resolve("state/state.json/x")).exists();
+        assertThat(files.writes).isEmpty();
+        assertThat(run("check")).isEqualTo(1);
+        assertThat(out()).contains("FAIL  ", "state.json cannot be read: ");
+    }
+
     // Killed.
 
     /** The process, with SIGKILL, while each write of a change is under way in turn. */

@@ -307,10 +307,12 @@ public final class HostCheck {
                             : ok("generation " + remembered.desired().generation() + " of host "
                                     + remembered.desired().host() + " is stored, with "
                                     + remembered.own().size() + " mdevs"));
-        } catch (IOException failure) {
+        } catch (StateFile.NotUnderstood content) {
             findings.add(note(
-                    state + " is not understood: " + failure.getMessage(),
+                    String.valueOf(content.getMessage()),
                     "It will be kept aside, and all mdevs taken for foreign until the server answers."));
+        } catch (IOException failure) {
+            findings.add(fail(String.valueOf(failure.getMessage()), "An agent does not start without what it says."));
         }
         try {
             if (Files.exists(folder)) {

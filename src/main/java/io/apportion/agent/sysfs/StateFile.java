@@ -26,7 +26,8 @@ import tools.jackson.databind.JsonNode;
  * moment, it holds what was remembered last, or what is just being remembered.
  *
  * <p>A file that cannot be understood is never written over. It is put aside, and the agent goes on as one that knows
- * nothing: every mdev is foreign, and none is touched, until the server says which are Apportion's.
+ * nothing: every mdev is foreign, and none is touched, until the server says which are Apportion's. One that merely cannot
+ * be read is no such file: an agent that started without what it says would forget what is its own.
  */
 public final class StateFile implements AgentMemory {
 
@@ -40,6 +41,15 @@ public final class StateFile implements AgentMemory {
 
     private final Path file;
     private final Clock clock;
+
+    /** The file was read, and says nothing that can be used. */
+    static final class NotUnderstood extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        NotUnderstood(String words) {
+            super(words);
+        }
+    }
 
     private record Content(int format, Remembered remembered) {}
 
@@ -56,45 +66,54 @@ public final class StateFile implements AgentMemory {
     /**
      * To look only: the file stays as it is.
      *
-     * @throws IOException with words for people, where it is there and cannot be understood
+     * @throws IOException with words for people, where it is there and cannot be read or understood
      */
     public static Remembered read(Path file) throws IOException {
+        byte[] json;
         try {
-            return understood(Files.readAllBytes(file));
+            json = Files.readAllBytes(file);
         } catch (NoSuchFileException nothingYet) {
             return Remembered.NOTHING;
+        } catch (IOException failure) {
+            throw new IOException(file + " cannot be read: " + failure.getMessage(), failure);
+        }
+        try {
+            return understood(json);
         } catch (JacksonException malformed) {
-            throw new IOException("it is no state of an agent (" + malformed.getOriginalMessage() + ")", malformed);
+            throw new NotUnderstood(
+                    file + " is not understood: it is no state of an agent (" + malformed.getOriginalMessage() + ")");
+        } catch (NotUnderstood content) {
+            throw new NotUnderstood(file + " is not understood: " + content.getMessage());
         }
     }
 
-    private static Remembered understood(byte[] json) throws IOException {
+    private static Remembered understood(byte[] json) throws NotUnderstood {
         JsonNode tree = WireFormat.MAPPER.readTree(json);
         int format = tree.path("format").asInt(0);
         if (format > FORMAT) {
-            throw new IOException("it is of a newer agent: format " + format + ", and this one knows only " + FORMAT);
+            throw new NotUnderstood("it is of a newer agent: format " + format + ", and this one knows only " + FORMAT);
         }
         Content content = WireFormat.MAPPER.treeToValue(tree, Content.class);
         if (content == null) {
-            throw new IOException("it is empty");
+            throw new NotUnderstood("it is empty");
         }
         return content.remembered();
     }
 
-    /** @throws UncheckedIOException where a file that is not understood cannot be put aside */
+    /** @throws UncheckedIOException where it cannot be read, or is not understood and cannot be put aside */
     @Override
     public Remembered recall() {
         try {
             return read(file);
-        } catch (IOException failure) {
+        } catch (NotUnderstood content) {
             Path aside = putAside();
             LOG.error(
-                    "{} is not understood: {}. It is kept as {}; until the server answers, this agent takes all mdevs"
-                            + " for foreign",
-                    file,
-                    failure.getMessage(),
+                    "{}. It is kept as {}; until the server answers, this agent takes all mdevs for foreign",
+                    content.getMessage(),
                     aside);
             return Remembered.NOTHING;
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure.getMessage(), failure);
         }
     }
 

@@ -13,12 +13,15 @@ import io.apportion.ap.Matrix;
 import io.apportion.ap.Queue;
 import io.apportion.ap.QueueDriver;
 import io.apportion.ap.Reservation;
+import io.apportion.fuse.FileTree;
+import io.apportion.fuse.MountedTree;
 import io.apportion.wire.DesiredHost;
 import io.apportion.wire.DesiredHost.DesiredDriver;
 import io.apportion.wire.DesiredHost.DesiredMdev;
 import io.apportion.wire.ObservedHost.ObjectResult;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -29,7 +32,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -142,7 +147,7 @@ class StateFileTests {
             })
     void keepsAsideWhatItDoesNotUnderstand(String content) throws IOException {
         Files.createDirectories(path.getParent());
-        isKeptAside(content.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        isKeptAside(content.getBytes(StandardCharsets.UTF_8));
     }
 
     private void isKeptAside(byte[] content) throws IOException {
@@ -161,7 +166,50 @@ class StateFileTests {
         Files.createDirectories(path.getParent());
         Files.writeString(path, "{\"format\":7,\"remembered\":{}}");
         assertThatThrownBy(() -> StateFile.read(path))
-                .hasMessage("it is of a newer agent: format 7, and this one knows only 1");
+                .hasMessage(path + " is not understood: it is of a newer agent: format 7, and this one knows only 1");
+    }
+
+    /** A start without what it says would take all mdevs for foreign, and forget them with the next thing remembered. */
+    @Test
+    void putsNothingAsideThatItCouldNotRead() throws IOException {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        byte[] torn = "{\"format\":1,".getBytes(StandardCharsets.UTF_8);
+        FileTree disk = new FileTree() {
+            @Override
+            public List<String> names(String folder) {
+                return List.of("state.json");
+            }
+
+            @Override
+            public @Nullable Node at(String name) {
+                return switch (name) {
+                    case "" -> new Folder(names(name));
+                    case "state.json" ->
+                        new Attribute(
+                                () -> {
+                                    if (broken.get()) {
+                                        throw new Refusal("EIO");
+                                    }
+                                    return new String(torn, StandardCharsets.UTF_8);
+                                },
+                                null);
+                    default -> null;
+                };
+            }
+        };
+        try (MountedTree mounted = new MountedTree(disk)) {
+            Path there = mounted.root().resolve("state.json");
+            assertThatThrownBy(new StateFile(there)::recall)
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageStartingWith(there + " cannot be read: ");
+            broken.set(false);
+            assertThatThrownBy(new StateFile(there)::recall)
+                    .as("read now, not understood, and not to be moved: nobody writes over it")
+                    .hasMessageContaining("cannot be put aside");
+        }
+        Files.createDirectories(path);
+        assertThatThrownBy(file::recall).hasMessageContaining("cannot be read");
+        assertThat(names()).containsExactly("state.json");
     }
 
     @Test
