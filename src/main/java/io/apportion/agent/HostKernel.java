@@ -15,9 +15,27 @@ import org.jspecify.annotations.Nullable;
  * <p>Beside the errnos named at each: ETIMEDOUT, the kernel does not come back; EBUSY, an earlier write to the same mdev, or
  * to the bus, has not come back; EAGAIN, somebody else on the host is changing things.
  *
- * <p>Callers write from one thread at a time.
+ * <p>Callers read and write from one thread at a time.
  */
 public interface HostKernel extends AutoCloseable {
+
+    /** As long as it is open, nobody else who heeds the host's lock changes anything, and no write waits for anybody. */
+    interface Exclusion extends AutoCloseable {
+
+        /** Whether somebody else had the lock: what was read of the host before may not be so any more. */
+        boolean waited();
+
+        @Override
+        void close();
+    }
+
+    /**
+     * To be taken before the look that a write depends on, since to wait between the two could make the look worthless. A
+     * write without it takes it for itself. Good for the thread that takes it, and as often as it likes.
+     *
+     * @throws KernelRefusal EAGAIN: somebody else has the lock for too long
+     */
+    Exclusion exclude() throws KernelRefusal;
 
     /** The running boot; another one after each reboot. */
     String bootId();
@@ -40,7 +58,10 @@ public interface HostKernel extends AutoCloseable {
     /** EEXIST, EUSERS. The new mdev has no adapter and no domain. */
     void create(UUID mdev) throws KernelRefusal;
 
-    /** ENOENT, EBUSY. Never call it for an mdev that a guest holds: the write would block until the guest lets go. */
+    /**
+     * ENOENT, EBUSY: a guest holds it, or may. Never call it for an mdev that is known to be held: the write would block
+     * until the guest lets go.
+     */
     void remove(UUID mdev) throws KernelRefusal;
 
     /** {@code ap_config}: all three masks in one write, all or nothing. EADDRNOTAVAIL, EADDRINUSE, ENODEV. */

@@ -39,6 +39,8 @@ import org.slf4j.LoggerFactory;
  * <p>A write may take from a guest only what is not in its desired guest matrix. The kernel does not see to that: its
  * filter takes an adapter away whenever a written domain is not bound there, so each growing write is first judged by
  * what is bound <em>now</em>, which may be less than when the server computed it.
+ *
+ * <p>Whatever is judged just before a write is judged when nothing more has to be waited for: {@link #alone}.
  */
 final class Pass {
 
@@ -174,7 +176,7 @@ final class Pass {
             }
             if (wanted.isIn(has) || isAwaited(mdev, has, wanted) || bindsSomething()) {
                 try {
-                    takeAway(mdev);
+                    alone(() -> takeAway(mdev));
                 } catch (NotDone no) {
                     failed(mdev, no);
                 }
@@ -221,7 +223,7 @@ final class Pass {
     }
 
     private void takeAway(DesiredMdev mdev) throws NotDone {
-        ObservedMdev now = Objects.requireNonNull(mdevs.get(mdev.uuid()));
+        ObservedMdev now = now(mdev);
         Matrix has = Objects.requireNonNull(now.assigned());
         Matrix wanted = wanted(mdev);
         if (has.isIn(wanted)) {
@@ -256,7 +258,7 @@ final class Pass {
         for (UUID uuid : List.copyOf(own.keySet())) {
             DesiredMdev mdev = listed.get(uuid);
             ObjectKey key = ObjectKey.mdev(uuid);
-            if ((mdev != null && !mdev.removing()) || !concerned.test(key)) {
+            if ((mdev != null && !mdev.removing()) || !concerned.test(key) || host.mdevs() == null) {
                 continue;
             }
             if (mdevs.containsKey(uuid)) {
@@ -317,7 +319,9 @@ final class Pass {
         Reservation reservation = desired.reservation();
         if (reservation != null && concerned.test(ObjectKey.RESERVATION)) {
             try {
-                changeMasks(reservation);
+                if (!reservation.equals(host.masks())) {
+                    alone(() -> changeMasks(reservation));
+                }
                 done(ObjectKey.RESERVATION, null);
             } catch (NotDone no) {
                 failed(ObjectKey.RESERVATION, no);
@@ -410,14 +414,21 @@ final class Pass {
     private void makeDriver(DesiredDriver driver) {
         ObjectKey key = ObjectKey.driver(driver);
         try {
-            makeDriver(driver.queue(), driver.driver());
+            if (!rebinding(driver.queue(), driver.driver()).equals(Rebinding.NOTHING)) {
+                alone(() -> makeDriver(driver.queue(), driver.driver()));
+            }
             done(key, null);
         } catch (NotDone no) {
             failed(key, no);
         }
     }
 
-    private void makeDriver(Queue queue, QueueDriver wanted) throws NotDone {
+    /** What has to be done with a queue, in this order. */
+    private record Rebinding(boolean override, boolean unbind, boolean bind) {
+        static final Rebinding NOTHING = new Rebinding(false, false, false);
+    }
+
+    private Rebinding rebinding(Queue queue, QueueDriver wanted) throws NotDone {
         if (host.adapters() == null) {
             throw NotDone.unreadable("the queues");
         }
@@ -428,35 +439,43 @@ final class Pass {
         }
         boolean isVfioAp = card.bound().has(domain);
         boolean isDefault = card.defaultDriver().has(domain);
-        boolean isOverridden = card.overridden().has(domain);
-        boolean byOverride = desired.bindingMode() == BindingMode.OVERRIDE;
         boolean toVfioAp = wanted == QueueDriver.VFIO_AP;
-        boolean override = byOverride && isOverridden != toVfioAp;
         boolean unbind = (isVfioAp && !toVfioAp) || (isDefault && wanted != QueueDriver.DEFAULT);
-        boolean bind = wanted != QueueDriver.NONE && (unbind || !(isVfioAp || isDefault));
-        if (!override && !unbind && !bind) {
-            return;
-        }
+        return new Rebinding(
+                isByOverride() && card.overridden().has(domain) != toVfioAp,
+                unbind,
+                wanted != QueueDriver.NONE && (unbind || !(isVfioAp || isDefault)));
+    }
+
+    private boolean isByOverride() {
+        return desired.bindingMode() == BindingMode.OVERRIDE;
+    }
+
+    private void makeDriver(Queue queue, QueueDriver wanted) throws NotDone {
+        Rebinding rebinding = rebinding(queue, wanted);
+        boolean toVfioAp = wanted == QueueDriver.VFIO_AP;
+        boolean isVfioAp =
+                Objects.requireNonNull(adapters.get(queue.adapter())).bound().has(queue.domain());
         if (wanted != QueueDriver.DEFAULT && !isVfioAp && isKept(queue)) {
             throw NotDone.kept("queue " + queue);
         }
-        if (isVfioAp && unbind) {
+        if (isVfioAp && rebinding.unbind()) {
             refuseToTakeFromGuest(queue);
         }
-        if (bind && !byOverride) {
+        if (rebinding.bind() && !isByOverride()) {
             refuseUnlessMasksPermit(queue, toVfioAp);
         }
-        if (override) {
+        if (rebinding.override()) {
             change(
                     "queue " + queue + ": driver_override " + (toVfioAp ? "vfio_ap" : "cleared"),
                     () -> kernel.override(queue, toVfioAp));
             busChanged = true;
         }
-        if (unbind) {
+        if (rebinding.unbind()) {
             change("queue " + queue + ": unbind", () -> kernel.unbind(queue));
             busChanged = true;
         }
-        if (bind) {
+        if (rebinding.bind()) {
             change(
                     "queue " + queue + ": bind to " + (toVfioAp ? "vfio_ap" : "the host's driver"),
                     () -> kernel.bind(queue, toVfioAp));
@@ -524,32 +543,44 @@ final class Pass {
 
     private void grow() {
         for (DesiredMdev mdev : concernedMdevs()) {
-            ObservedMdev now = mdevs.get(mdev.uuid());
-            if (mdev.removing() || leftAlone.contains(mdev.uuid()) || now == null) {
+            if (mdev.removing() || leftAlone.contains(mdev.uuid()) || isNotThere(mdev)) {
                 continue;
             }
             try {
-                if (!isMeantFor(mdev, now.guest())) {
+                ObservedMdev now = mdevs.get(mdev.uuid());
+                if (now != null && !isMeantFor(mdev, now.guest())) {
                     throw NotDone.otherGuest();
                 }
-                if (now.assigned() == null) {
-                    throw NotDone.unreadable("its matrix");
+                if (wanted(mdev).equals(now(mdev).assigned()) && !isRepair(mdev)) {
+                    grow(mdev);
+                } else {
+                    alone(() -> grow(mdev));
                 }
-                String words = grow(mdev);
-                done(ObjectKey.mdev(mdev.uuid()), words);
-                own.put(mdev.uuid(), mdev.repair());
             } catch (NotDone no) {
                 failed(mdev, no);
             }
         }
     }
 
+    /** It could not be made. */
+    private boolean isNotThere(DesiredMdev mdev) {
+        return !mdevs.containsKey(mdev.uuid()) && unfinished.contains(ObjectKey.mdev(mdev.uuid()));
+    }
+
+    private boolean isRepair(DesiredMdev mdev) {
+        return mdev.repair() != own.getOrDefault(mdev.uuid(), 0) && !configured.contains(mdev.uuid());
+    }
+
+    private void grow(DesiredMdev mdev) throws NotDone {
+        String words = writeClaimOrGuestMatrix(mdev, isRepair(mdev));
+        done(ObjectKey.mdev(mdev.uuid()), words);
+        own.put(mdev.uuid(), mdev.repair());
+    }
+
     /** Returns words where not the claim but the guest matrix is in the kernel now. */
-    private @Nullable String grow(DesiredMdev mdev) throws NotDone {
-        boolean again = mdev.repair() != own.getOrDefault(mdev.uuid(), 0) && !configured.contains(mdev.uuid());
-        boolean claims = host.features().apConfig();
+    private @Nullable String writeClaimOrGuestMatrix(DesiredMdev mdev, boolean again) throws NotDone {
         String words = mdev.claim().equals(mdev.guestMatrix()) ? null : "the kernel has no ap_config";
-        if (claims) {
+        if (host.features().apConfig()) {
             try {
                 write(mdev, mdev.claim(), again);
                 return null;
@@ -584,7 +615,7 @@ final class Pass {
      */
     private void write(DesiredMdev mdev, Matrix next, boolean again) throws NotDone {
         UUID uuid = mdev.uuid();
-        ObservedMdev now = Objects.requireNonNull(mdevs.get(uuid));
+        ObservedMdev now = now(mdev);
         Matrix has = Objects.requireNonNull(now.assigned());
         if (next.equals(has) && !again) {
             return;
@@ -794,6 +825,34 @@ final class Pass {
 
     private static Queue firstQueue(Matrix matrix) {
         return new Queue(matrix.adapters().next(0), matrix.domains().next(0));
+    }
+
+    /** With a known matrix. */
+    private ObservedMdev now(DesiredMdev mdev) throws NotDone {
+        ObservedMdev now = mdevs.get(mdev.uuid());
+        if (now == null || now.assigned() == null) {
+            throw NotDone.unreadable("its matrix");
+        }
+        return now;
+    }
+
+    private interface Change {
+        void run() throws NotDone;
+    }
+
+    /**
+     * Keeps others from the host until the change is done. Whoever had to wait for that looks again first: they have
+     * changed something meanwhile.
+     */
+    private void alone(Change change) throws NotDone {
+        try (HostKernel.Exclusion exclusion = kernel.exclude()) {
+            if (exclusion.waited()) {
+                host = read();
+            }
+            change.run();
+        } catch (KernelRefusal refusal) {
+            throw NotDone.refused(refusal);
+        }
     }
 
     private interface Write {

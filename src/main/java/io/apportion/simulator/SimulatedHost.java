@@ -170,6 +170,20 @@ public final class SimulatedHost implements HostKernel {
         return new ObservedMdev(mdev.uuid, false, mdev.matrix, features.guestMatrix() ? shadow : null, holder(mdev));
     }
 
+    /** Keeps nobody out: whoever changes a simulated host by hand heeds no lock. */
+    @Override
+    public Exclusion exclude() {
+        return new Exclusion() {
+            @Override
+            public boolean waited() {
+                return false;
+            }
+
+            @Override
+            public void close() {}
+        };
+    }
+
     @Override
     public @Nullable ObservedGuest guestOf(UUID mdev) {
         return locked(() -> holder(kernel.vfioAp().find(mdev)));

@@ -38,6 +38,16 @@ final class JournalledKernel {
     /** In place of the kernel's. */
     volatile @Nullable Waiting awaitBindings;
 
+    interface Meanwhile {
+        void happen() throws KernelRefusal;
+    }
+
+    /** Happens each time that others have to be kept out, who then have had the lock; null: nobody had it. */
+    volatile @Nullable Meanwhile whileWaiting;
+
+    /** Those that are open. */
+    final AtomicInteger exclusions = new AtomicInteger();
+
     private final HostKernel kernel;
 
     JournalledKernel(HostKernel kernel) {
@@ -65,6 +75,9 @@ final class JournalledKernel {
             waiting.await();
             return null;
         }
+        if (method.getName().equals("exclude")) {
+            return exclude();
+        }
         boolean isWrite = Arrays.asList(method.getExceptionTypes()).contains(KernelRefusal.class);
         if (isWrite && arguments != null) {
             String line = method.getName() + " "
@@ -84,6 +97,25 @@ final class JournalledKernel {
         } catch (InvocationTargetException failure) {
             throw failure.getCause();
         }
+    }
+
+    private HostKernel.Exclusion exclude() throws KernelRefusal {
+        Meanwhile others = whileWaiting;
+        if (others != null) {
+            others.happen();
+        }
+        exclusions.incrementAndGet();
+        return new HostKernel.Exclusion() {
+            @Override
+            public boolean waited() {
+                return others != null;
+            }
+
+            @Override
+            public void close() {
+                exclusions.decrementAndGet();
+            }
+        };
     }
 
     private static ObservedHost withoutMdevs(ObservedHost host) {

@@ -180,6 +180,55 @@ class ReconcilerTests {
         assertThat(kernel.take()).as("the claim is tried with each generation").containsExactly("configure a 4,5x4");
     }
 
+    // Others who change the host.
+
+    /** The lock of the host's own tools is held for so long that much else can happen. */
+    @Test
+    void looksAgainAfterItHadToWaitForOthers() throws KernelRefusal {
+        apply(mdev(A, "4x4", "4x4"));
+        kernel.take();
+        kernel.whileWaiting = () -> host.openGuest("vm1", A);
+        Applied applied = apply(mdev(A, "5x4", "5x4"));
+        assertThat(kernel.take())
+                .as("computed for nobody, and now a guest has it")
+                .isEmpty();
+        assertThat(applied.results()).isEmpty();
+        assertThat(reconciler.isUnfinished()).isTrue();
+        kernel.whileWaiting = null;
+
+        kernel.whileWaiting = () -> host.unbind(Queue.parse("04.0047"));
+        applied = apply(mdev(A, "4x4,47", "4x4,47", guestOf(A)));
+        assertThat(result(applied, A).errno()).isEqualTo("EAGAIN");
+        assertThat(kernel.take()).isEmpty();
+        assertThat(host.guestMatrix(A)).isEqualTo(matrix("4x4"));
+    }
+
+    @Test
+    void changesMasksFromWhatTheyAreAfterItHadToWait() throws KernelRefusal {
+        use(SimulatedHost.builder().cards(4, 5).domains(0x4, 0x47, 0x54).bootMasks(mask("5"), ApMask.ALL));
+        reservation = new Reservation(mask("6"), ApMask.ALL);
+        kernel.whileWaiting = () -> host.writeApmask("-5,+4");
+        apply();
+        assertThat(kernel.take()).containsExactly("changeApmask 4 false", "changeApmask 6 true");
+        assertThat(Objects.requireNonNull(reconciler.observe().masks())).isEqualTo(reservation);
+    }
+
+    @Test
+    void tellsWhoHasTheLockThatItDidNotGet() {
+        kernel.whileWaiting = () -> {
+            throw new KernelRefusal("EAGAIN", "the lock is held by process 4711");
+        };
+        Applied applied = apply(mdev(A, "4x4", "4x4"));
+        assertThat(result(applied, A).errno()).isEqualTo("EAGAIN");
+        assertThat(result(applied, A).words()).contains("process 4711");
+        kernel.whileWaiting = null;
+        kernel.take();
+        reconciler.retry();
+        assertThat(kernel.take()).containsExactly("configure a 4x4");
+        assertThat(reconciler.isUnfinished()).isFalse();
+        assertThat(kernel.exclusions).as("those that are still open").hasValue(0);
+    }
+
     @Test
     void takesAwayEvenWhereTheKernelRefusesWhatShallCome() throws KernelRefusal {
         host.createForeign(C, matrix("6x4"));

@@ -36,14 +36,17 @@ final class ApConfigLock {
         this.patience = patience;
     }
 
-    /** @throws KernelRefusal EAGAIN: somebody has it for too long; or what making a file there is refused with */
-    void take() throws KernelRefusal {
+    /**
+     * @return whether somebody else had it meanwhile
+     * @throws KernelRefusal EAGAIN: somebody has it for too long; or what making a file there is refused with
+     */
+    boolean take() throws KernelRefusal {
         Path own = file.resolveSibling(file.getFileName() + "." + process);
         try {
             Files.deleteIfExists(own);
             Files.writeString(own, process + "\n");
             try {
-                link(own);
+                return link(own);
             } finally {
                 Files.deleteIfExists(own);
             }
@@ -56,14 +59,16 @@ final class ApConfigLock {
         }
     }
 
-    private void link(Path own) throws IOException, KernelRefusal {
+    private boolean link(Path own) throws IOException, KernelRefusal {
+        boolean waited = false;
         long end = System.nanoTime() + patience.toNanos();
         while (true) {
             try {
                 Files.createLink(file, own);
                 spentOn = null;
-                return;
+                return waited;
             } catch (FileAlreadyExistsException held) {
+                waited = true;
                 FileTime since = heldSince();
                 if (since != null) {
                     if (since.equals(spentOn) || System.nanoTime() - end >= 0) {

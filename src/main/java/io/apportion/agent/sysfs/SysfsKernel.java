@@ -52,7 +52,10 @@ public final class SysfsKernel implements HostKernel {
     private final Patience patience = new Patience();
     private final @Nullable AgentLock agentLock;
     private final ApConfigLock apLock;
+
+    /** Whoever has it has {@link #apLock} too. */
     private final ReentrantLock writing = new ReentrantLock();
+
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     private @Nullable Uevents uevents;
     private boolean heardNothing;
@@ -122,24 +125,13 @@ public final class SysfsKernel implements HostKernel {
 
     private boolean areBound() {
         try {
-            return patience.await(
-                    Subject.LOOK, "look at the bindings", settings.timings().read(), () -> {
-                        String completions = orEmpty(tree.bus("bindings_complete_count"));
-                        return completions.isEmpty() || !completions.equals("0");
-                    });
+            return look(
+                    "look at the bindings",
+                    () -> !Libc.read(tree.bus("bindings_complete_count"))
+                            .strip()
+                            .equals("0"));
         } catch (ErrnoException failure) {
             return true; // what cannot be asked need not be waited for
-        }
-    }
-
-    private static String orEmpty(Path file) throws ErrnoException {
-        try {
-            return Libc.read(file).strip();
-        } catch (ErrnoException failure) {
-            if (failure.is("ENOENT")) {
-                return "";
-            }
-            throw failure;
         }
     }
 
@@ -148,21 +140,24 @@ public final class SysfsKernel implements HostKernel {
     /** @throws IllegalStateException when the kernel does not answer */
     @Override
     public ObservedHost read() {
-        return look("look at the host", reader::read);
-    }
-
-    /** @throws IllegalStateException when the kernel does not answer */
-    @Override
-    public @Nullable ObservedGuest guestOf(UUID mdev) {
-        return look("look at the guest of mdev " + mdev, () -> reader.guestOf(mdev, false));
-    }
-
-    private <T extends @Nullable Object> T look(String what, Patience.Call<T> look) {
         try {
-            return patience.await(Subject.LOOK, what, settings.timings().read(), look);
+            return look("look at the host", reader::read);
         } catch (ErrnoException failure) {
             throw new IllegalStateException(failure.getMessage(), failure);
         }
+    }
+
+    @Override
+    public @Nullable ObservedGuest guestOf(UUID mdev) {
+        try {
+            return look("look at the guest of mdev " + mdev, () -> reader.guestOf(mdev, false));
+        } catch (ErrnoException failure) {
+            return null;
+        }
+    }
+
+    private <T extends @Nullable Object> T look(String what, Patience.Call<T> look) throws ErrnoException {
+        return patience.await(Subject.LOOK, what, settings.timings().read(), look);
     }
 
     // Changes.
@@ -175,11 +170,18 @@ public final class SysfsKernel implements HostKernel {
     /** Also EBUSY: somebody has it open, or that cannot be told. */
     @Override
     public void remove(UUID mdev) throws KernelRefusal {
-        boolean free = look("look who has mdev " + mdev, () -> reader.isFree(mdev));
-        if (!free) {
-            throw new KernelRefusal("EBUSY", "mdev " + mdev + " is not removed: somebody has it open, or may have");
+        try (Exclusion _ = exclude()) {
+            if (!look("look who has mdev " + mdev, () -> reader.isFree(mdev))) {
+                throw new KernelRefusal("EBUSY", "mdev " + mdev + " is not removed: somebody has it open, or may have");
+            }
+            write(
+                    mdev,
+                    tree.mdev(mdev).resolve("remove"),
+                    "1",
+                    settings.timings().remove());
+        } catch (ErrnoException unseen) {
+            throw new KernelRefusal(unseen.errno(), unseen.what());
         }
-        write(mdev, tree.mdev(mdev).resolve("remove"), "1", settings.timings().remove());
     }
 
     @Override
@@ -223,7 +225,12 @@ public final class SysfsKernel implements HostKernel {
 
     @Override
     public void unbind(Queue queue) throws KernelRefusal {
-        String driver = look("look at the driver of " + queue, () -> driverOf(queue));
+        String driver;
+        try {
+            driver = look("look at the driver of " + queue, () -> driverOf(queue));
+        } catch (ErrnoException failure) {
+            throw new KernelRefusal(failure.errno(), failure.what());
+        }
         if (driver == null) {
             throw new KernelRefusal("ENODEV", "queue " + queue + " has no driver");
         }
@@ -271,27 +278,44 @@ public final class SysfsKernel implements HostKernel {
     }
 
     private void write(Object subject, Path file, String text, Duration atMost) throws KernelRefusal {
-        if (agentLock == null) {
-            throw new IllegalStateException("opened to read only, and yet to write to " + file);
-        }
         String what = "write \"" + text.strip() + "\" to " + file;
-        writing.lock();
-        try {
-            apLock.take();
-            try {
-                patience.await(subject, what, atMost, () -> {
-                    Libc.write(file, text);
-                    return true;
-                });
-            } finally {
-                apLock.release();
-            }
+        try (Exclusion _ = exclude()) {
+            patience.await(subject, what, atMost, () -> {
+                Libc.write(file, text);
+                return true;
+            });
             LOG.info("{}", what);
         } catch (ErrnoException refused) {
             LOG.debug("{}: {}", what, refused.errno());
             throw new KernelRefusal(refused.errno(), refused.what());
-        } finally {
+        }
+    }
+
+    @Override
+    public Exclusion exclude() throws KernelRefusal {
+        if (agentLock == null) {
+            throw new IllegalStateException("opened to read only, and yet to write");
+        }
+        writing.lock();
+        try {
+            boolean waited = writing.getHoldCount() == 1 && apLock.take();
+            return new Exclusion() {
+                @Override
+                public boolean waited() {
+                    return waited;
+                }
+
+                @Override
+                public void close() {
+                    if (writing.getHoldCount() == 1) {
+                        apLock.release();
+                    }
+                    writing.unlock();
+                }
+            };
+        } catch (KernelRefusal | RuntimeException notGot) {
             writing.unlock();
+            throw notGot;
         }
     }
 
@@ -303,7 +327,7 @@ public final class SysfsKernel implements HostKernel {
         listeners.add(changed);
         if (uevents == null && !heardNothing) {
             try {
-                uevents = new Uevents(Uevents::concernsCrypto, () -> listeners.forEach(Runnable::run));
+                uevents = new Uevents(Uevents.ROOM, Uevents::concernsCrypto, () -> listeners.forEach(Runnable::run));
             } catch (ErrnoException failure) {
                 heardNothing = true;
                 LOG.warn("Uevents cannot be heard ({}); changes are seen by polling alone", failure.getMessage());

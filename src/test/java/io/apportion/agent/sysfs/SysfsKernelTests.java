@@ -3,6 +3,7 @@ package io.apportion.agent.sysfs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
@@ -31,6 +32,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -292,6 +295,62 @@ class SysfsKernelTests {
         assertThat(errno(() -> kernel.remove(FIRST))).isEqualTo("EBUSY");
         files.hidesGuests = false;
         assertThat(Objects.requireNonNull(mdev(FIRST).guest()).name()).isEqualTo("vm17");
+    }
+
+    /** A guest that opens the mdev while the agent waits for the lock is seen before the write. */
+    @Test
+    void looksWhoHasAnMdevAfterItHasTheLock() throws Exception {
+        kernel.create(FIRST);
+        files.writes.clear();
+        Process other = new ProcessBuilder("cat").start();
+        try {
+            Files.writeString(locks.resolve("s390apconfig.lock"), other.pid() + "\n");
+            var removal =
+                    CompletableFuture.supplyAsync(() -> Objects.requireNonNull(errno(() -> kernel.remove(FIRST))));
+            Path wanted =
+                    locks.resolve("s390apconfig.lock." + ProcessHandle.current().pid());
+            await().until(() -> Files.exists(wanted));
+            host.openGuest("vm17", FIRST);
+            other.destroyForcibly().onExit().join();
+            assertThat(removal.get(1, TimeUnit.MINUTES)).isEqualTo("EBUSY");
+            assertThat(files.writes).isEmpty();
+        } finally {
+            other.destroyForcibly();
+        }
+    }
+
+    @Test
+    void waitsForNobodyWhileOthersAreKeptOut() throws Exception {
+        Path lock = locks.resolve("s390apconfig.lock");
+        try (var alone = kernel.exclude()) {
+            assertThat(alone.waited()).isFalse();
+            assertThat(lock).exists();
+            kernel.create(FIRST);
+            kernel.configure(FIRST, matrix(ApMask.of(4), ApMask.of(4)));
+            assertThat(lock).exists();
+        }
+        assertThat(lock).doesNotExist();
+        Files.writeString(lock, "4194305\n"); // nobody's: above the highest number of a process
+        try (var alone = kernel.exclude()) {
+            assertThat(alone.waited()).isTrue();
+        }
+        assertThat(lock).doesNotExist();
+    }
+
+    @Test
+    void leavesNoLineThatCallsARefusedChangeMade() throws KernelRefusal {
+        kernel.create(FIRST);
+        LOG.setLevel(Level.DEBUG);
+        files.refusal = (path, text) -> "EADDRINUSE";
+        log.list.clear();
+        errno(() -> kernel.assignDomain(FIRST, 0x47));
+        assertThat(log.list)
+                .extracting(
+                        ILoggingEvent::getLevel,
+                        event -> event.getFormattedMessage().replaceAll(" to /\\S*/sys/", " to "))
+                .containsExactly(tuple(
+                        Level.DEBUG,
+                        "write \"0x0047\" to devices/vfio_ap/matrix/" + FIRST + "/assign_domain: EADDRINUSE"));
     }
 
     // Reading.
