@@ -66,7 +66,8 @@ final class HostKeeper {
         } finally {
             differs = look(); // what is so reaches the server, whatever could not be made so
         }
-        if (!applied && reconciler.isUnfinished() && (differs || retryAt - System.nanoTime() <= 0)) {
+        boolean due = reconciler.isUnfinished() && retryAt - System.nanoTime() <= 0;
+        if (!applied && (due || (differs && (reconciler.isUnfinished() || reconciler.awaitsClaim())))) {
             retryLater();
             reconciler.retry();
             look();

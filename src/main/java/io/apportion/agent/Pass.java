@@ -560,11 +560,66 @@ final class Pass {
                 failed(mdev, no);
             }
         }
+        // Last of all, when what the others gave up is free.
+        desired.mdevs().stream().filter(this::mayClaim).forEach(this::claim);
     }
 
     /** It could not be made. */
     private boolean isNotThere(DesiredMdev mdev) {
         return !mdevs.containsKey(mdev.uuid()) && unfinished.contains(ObjectKey.mdev(mdev.uuid()));
+    }
+
+    /**
+     * An mdev that this pass is not concerned with, and that has its guest matrix only since the kernel refused its claim:
+     * it gets the claim once nothing that can be seen is in the way any more. If somebody has changed it since, that is
+     * drift, and left as it is.
+     */
+    private boolean mayClaim(DesiredMdev mdev) {
+        ObjectKey key = ObjectKey.mdev(mdev.uuid());
+        ObservedMdev now = mdevs.get(mdev.uuid());
+        return host.features().apConfig()
+                && !concerned.test(key)
+                && isForWantOfClaim(mdev, results.get(key))
+                && now != null
+                && mdev.guestMatrix().equals(now.assigned())
+                && isFree(mdev.claim())
+                && mdevs.values().stream()
+                        .noneMatch(other -> !other.uuid().equals(mdev.uuid())
+                                && other.assigned() != null
+                                && other.assigned().sharesQueueWith(mdev.claim()));
+    }
+
+    /** Whether that was said of an mdev that has its guest matrix, but not its claim. */
+    static boolean isForWantOfClaim(DesiredMdev mdev, @Nullable ObjectResult result) {
+        return result != null
+                && result.errno() == null
+                && result.words() != null
+                && !mdev.removing()
+                && !mdev.claim().equals(mdev.guestMatrix());
+    }
+
+    /** Whether no queue of it is for the host's own drivers. What vfio_ap has though it is reserved is overridden. */
+    private boolean isFree(Matrix claim) {
+        Reservation masks = host.masks();
+        if (masks == null) {
+            return false;
+        }
+        ApMask reserved = claim.domains().and(masks.aqmask());
+        return numbers(claim.adapters().and(masks.apmask())).stream().allMatch(adapter -> {
+            ObservedAdapter card = adapters.get(adapter);
+            return reserved.isIn(card == null ? ApMask.NONE : card.bound());
+        });
+    }
+
+    private void claim(DesiredMdev mdev) {
+        try {
+            alone(() -> {
+                write(mdev, mdev.claim(), false);
+                done(ObjectKey.mdev(mdev.uuid()), null);
+            });
+        } catch (NotDone no) {
+            LOG.debug("{}: mdev {} goes on without its claim: {}", desired.host(), mdev.uuid(), no.words());
+        }
     }
 
     private boolean isRepair(DesiredMdev mdev) {

@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A host that merely differs from what was applied is left as it is, also by a new state in which something else
  * changed: the server sees the difference in the report, and orders the repair. Only what was refused or had to wait is
- * tried again.
+ * tried again; and an mdev that has its guest matrix alone, since the kernel refused its claim, gets the claim when nothing
+ * is in its way any more.
  */
 public final class Reconciler {
 
@@ -132,15 +133,14 @@ public final class Reconciler {
                                 .toList());
     }
 
-    /** Objects that are the same in both, and were made wholly so. None under another incarnation. */
+    /** Objects that are the same in both, and were made so as far as could be. None under another incarnation. */
     private static Set<ObjectKey> unchanged(Made made, DesiredHost desired) {
         DesiredHost before = made.desired();
         if (!before.incarnation().equals(desired.incarnation())) {
             return Set.of();
         }
-        // Words: something else was made instead, such as the guest matrix for the claim.
         Set<ObjectKey> done = made.results().stream()
-                .filter(result -> result.errno() == null && result.words() == null)
+                .filter(result -> result.errno() == null)
                 .map(ObjectKey::of)
                 .collect(Collectors.toSet());
         Set<ObjectKey> same = new HashSet<>();
@@ -159,7 +159,7 @@ public final class Reconciler {
         Set<DesiredMdev> mdevs =
                 before.mdevs().stream().map(Reconciler::forAnyGuest).collect(Collectors.toSet());
         desired.mdevs().stream()
-                .filter(mdev -> mdevs.contains(forAnyGuest(mdev)))
+                .filter(mdev -> !mdev.removing() && mdevs.contains(forAnyGuest(mdev)))
                 .map(mdev -> ObjectKey.mdev(mdev.uuid()))
                 .forEach(same::add);
         same.retainAll(done);
@@ -177,11 +177,26 @@ public final class Reconciler {
         return desired != null && !desired.paused() && !unfinished.isEmpty();
     }
 
-    /** Tries again what is unfinished, and nothing else but the drivers of queues that unfinished masks may change. */
+    /** Whether an mdev of the last state given has its guest matrix, and not its claim. */
+    boolean awaitsClaim() {
+        Made made = remembered.made();
+        if (made == null || made.desired().paused()) {
+            return false;
+        }
+        Map<ObjectKey, ObjectResult> results =
+                made.results().stream().collect(Collectors.toMap(ObjectKey::of, result -> result));
+        return made.desired().mdevs().stream()
+                .anyMatch(mdev -> Pass.isForWantOfClaim(mdev, results.get(ObjectKey.mdev(mdev.uuid()))));
+    }
+
+    /**
+     * Tries again what is unfinished, and nothing else but the drivers of queues that unfinished masks may change. Writes
+     * claims that may be taken now.
+     */
     public void retry() {
         DesiredHost desired = remembered.desired();
         Applied applied = remembered.applied();
-        if (desired != null && isUnfinished()) {
+        if (desired != null && (isUnfinished() || awaitsClaim())) {
             // Changed masks have the kernel bind queues anew, those too that shall have no driver.
             boolean allDrivers = unfinished.contains(ObjectKey.RESERVATION);
             pass(

@@ -176,8 +176,73 @@ class ReconcilerTests {
         assertThat(observed(C).assigned()).isEqualTo(matrix("5x4"));
 
         kernel.take();
+        Applied next = apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(kernel.take()).as("nothing of it changed").isEmpty();
+        assertThat(result(next, A).words()).contains("EADDRINUSE");
+        assertThat(reconciler.isUnfinished()).isFalse();
+    }
+
+    @Test
+    void leavesWhatWasChangedByHandWhereTheClaimWasRefused() throws KernelRefusal {
+        host.createForeign(C, matrix("5x4"));
         apply(mdev(A, "4,5x4", "4x4"));
-        assertThat(kernel.take()).as("the claim is tried with each generation").containsExactly("configure a 4,5x4");
+        host.edit(A, matrix("4x4,47"));
+        kernel.take();
+        apply(mdev(A, "4,5x4", "4x4"), mdev(B, "6x4", "6x4"));
+        host.edit(C, Matrix.EMPTY);
+        reconciler.retry();
+        apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(kernel.take()).noneMatch(line -> line.contains(" a "));
+        assertThat(observed(A).assigned()).isEqualTo(matrix("4x4,47"));
+    }
+
+    @Test
+    void writesTheClaimWhenTheOtherMdevIsOutOfTheWay() throws KernelRefusal {
+        host.createForeign(C, matrix("5x4"));
+        apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(reconciler.awaitsClaim()).isTrue();
+        kernel.take();
+        reconciler.retry();
+        assertThat(kernel.take()).as("still in the way").isEmpty();
+        host.edit(C, matrix("5x47"));
+        reconciler.retry();
+        assertThat(kernel.take()).containsExactly("configure a 4,5x4");
+        assertThat(reconciler.awaitsClaim()).isFalse();
+        assertThat(result(Objects.requireNonNull(reconciler.observe().applied()), A))
+                .isEqualTo(done(A));
+    }
+
+    @Test
+    void writesTheClaimWhenTheMasksFreeIt() throws KernelRefusal {
+        use(SimulatedHost.builder().cards(4, 5).domains(0x4, 0x47, 0x54).bootMasks(mask("5"), ApMask.ALL));
+        Applied applied = apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(result(applied, A).words()).contains("EADDRNOTAVAIL");
+        kernel.take();
+        apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(kernel.take()).as("still reserved").isEmpty();
+        reservation = new Reservation(mask("6"), ApMask.ALL);
+        applied = apply(mdev(A, "4,5x4", "4x4"));
+        assertThat(kernel.take()).containsExactly("changeApmask 5 false", "changeApmask 6 true", "configure a 4,5x4");
+        assertThat(result(applied, A)).isEqualTo(done(A));
+    }
+
+    /** Its server has not heard yet of the queue that its guest would lose. */
+    @Test
+    void writesNoClaimThatWouldTakeFromAGuest() throws KernelRefusal {
+        host.createForeign(C, matrix("5x47"));
+        apply(mdev(A, "4,5x4,47", "4x4"));
+        String guest = openGuest("vm1", A);
+        apply(mdev(A, "4,5x4,47", "4x4", guest));
+        host.edit(C, Matrix.EMPTY);
+        host.unbind(Queue.parse("04.0047"));
+        kernel.take();
+        reconciler.retry();
+        assertThat(kernel.take()).isEmpty();
+        assertThat(host.guestMatrix(A)).isEqualTo(matrix("4x4"));
+        host.bind(Queue.parse("04.0047"), true);
+        reconciler.retry();
+        assertThat(kernel.take()).containsExactly("configure a 4,5x4,47");
+        assertThat(host.guestMatrix(A)).isEqualTo(matrix("4,5x4,47"));
     }
 
     // Others who change the host.
