@@ -5,7 +5,8 @@ import io.apportion.postgresql.OnPostgresql;
 @OnPostgresql
 class NoGuestLosesOnPostgresqlTests extends NoGuestLosesTests {
 
-    NoGuestLosesOnPostgresqlTests() {
-        super(100);
+    @Override
+    long enough() {
+        return 100;
     }
 }

@@ -70,8 +70,6 @@ class NoGuestLosesTests {
     private static final long FIRST_SEED = Long.getLong("apportion.seed", 1);
     private static final int STEPS = 24;
 
-    private final long interleavings;
-
     @Autowired
     MatrixService service;
 
@@ -84,17 +82,14 @@ class NoGuestLosesTests {
     @Autowired
     JdbcTemplate jdbc;
 
-    NoGuestLosesTests() {
-        this(1_000);
-    }
-
-    /** @param enough where the flag says nothing */
-    NoGuestLosesTests(long enough) {
-        this.interleavings = Long.getLong("apportion.interleavings", enough);
+    /** How many interleavings, where the flag says nothing. */
+    long enough() {
+        return 1_000;
     }
 
     @Test
     void noRunningGuestLosesAQueueThatItMayKeep() throws Exception {
+        long interleavings = Long.getLong("apportion.interleavings", enough());
         AtomicLong next = new AtomicLong(FIRST_SEED);
         AtomicLong lost = new AtomicLong();
         AtomicLong guests = new AtomicLong();
