@@ -43,6 +43,7 @@ class EventNumbering {
     private final TransactionTemplate transaction;
     private final ThreadPoolTaskScheduler scheduler;
     private final ApplicationEventPublisher publisher;
+    private final OtherReplicas others;
     private final AtomicBoolean asked = new AtomicBoolean();
 
     /** Guarded by this. */
@@ -52,13 +53,15 @@ class EventNumbering {
             JdbcTemplate jdbc,
             PlatformTransactionManager transactions,
             ThreadPoolTaskScheduler scheduler,
-            ApplicationEventPublisher publisher) {
+            ApplicationEventPublisher publisher,
+            OtherReplicas others) {
         this.jdbc = jdbc;
         this.transaction = new TransactionTemplate(transactions);
         // Each statement shall see what was committed before it, and so what was before the lock was had.
         transaction.setIsolationLevel(TransactionDefinition.ISOLATION_READ_COMMITTED);
         this.scheduler = scheduler;
         this.publisher = publisher;
+        this.others = others;
     }
 
     @EventListener
@@ -75,11 +78,15 @@ class EventNumbering {
     /** Numbers all events that have no position. Where there are none, it writes nothing and locks nothing. */
     synchronized void number() {
         asked.set(false);
+        boolean[] numbered = {false};
         long newest = Objects.requireNonNull(transaction.execute(status -> {
-            boolean any = Boolean.TRUE.equals(
+            numbered[0] = Boolean.TRUE.equals(
                     jdbc.queryForObject("select exists (select 1 from events where position is null)", Boolean.class));
-            return any ? numberAll() : jdbc.queryForObject("select newest from event_positions", Long.class);
+            return numbered[0] ? numberAll() : jdbc.queryForObject("select newest from event_positions", Long.class);
         }));
+        if (numbered[0]) {
+            others.numbered(newest);
+        }
         if (newest > told) {
             told = newest;
             publisher.publishEvent(new EventsNumbered(newest));

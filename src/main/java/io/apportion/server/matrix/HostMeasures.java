@@ -13,7 +13,7 @@ import org.springframework.stereotype.Component;
 /**
  * What the metrics tell of hosts, from the database alone: so it is the same on all replicas, and survives restarts.
  *
- * <p>Read at most every two seconds, and anew after each change that this replica made.
+ * <p>Read at most every two seconds, and anew after each change that this replica made or heard of.
  */
 @Component
 class HostMeasures {
@@ -98,7 +98,7 @@ class HostMeasures {
         this.jdbc = jdbc;
     }
 
-    @EventListener(MatrixChanged.class)
+    @EventListener({MatrixChanged.class, ChangedElsewhere.class})
     void changed() {
         stale = true;
     }

@@ -91,7 +91,7 @@ public class MatrixService {
                 return record;
             }
             try {
-                // Another replica may have taken the report: look again each second.
+                // Another replica may have taken the report, and its word be lost: look again each second.
                 next.get(Math.min(left, Duration.ofSeconds(1).toNanos()), TimeUnit.NANOSECONDS);
             } catch (TimeoutException expected) {
                 // Look again.
@@ -107,10 +107,21 @@ public class MatrixService {
     @EventListener
     void settled(MatrixChanged changed) {
         if (!changed.settled().isEmpty()) {
-            CompletableFuture<Void> waiting = settlements.remove(changed.host());
-            if (waiting != null) {
-                waiting.complete(null);
-            }
+            lookAgain(changed.host());
+        }
+    }
+
+    @EventListener
+    void settledElsewhere(ChangedElsewhere changed) {
+        if (changed.settled()) {
+            lookAgain(changed.host());
+        }
+    }
+
+    private void lookAgain(String host) {
+        CompletableFuture<Void> waiting = settlements.remove(host);
+        if (waiting != null) {
+            waiting.complete(null);
         }
     }
 

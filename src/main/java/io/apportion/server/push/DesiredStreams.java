@@ -1,5 +1,6 @@
 package io.apportion.server.push;
 
+import io.apportion.server.matrix.ChangedElsewhere;
 import io.apportion.server.matrix.DesiredStates;
 import io.apportion.server.matrix.HostNumbers;
 import io.apportion.server.matrix.MatrixChanged;
@@ -121,7 +122,20 @@ final class DesiredStreams implements SmartLifecycle {
 
     @EventListener
     void changed(MatrixChanged changed) {
-        DesiredStream stream = changed.newGeneration() ? streams.get(changed.host()) : null;
+        if (changed.newGeneration()) {
+            wake(changed.host());
+        }
+    }
+
+    @EventListener
+    void changedElsewhere(ChangedElsewhere changed) {
+        if (changed.newGeneration()) {
+            wake(changed.host());
+        }
+    }
+
+    private void wake(String host) {
+        DesiredStream stream = streams.get(host);
         if (stream != null) {
             stream.wake();
         }
