@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -29,6 +30,8 @@ import org.springframework.context.ApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.PayloadApplicationEvent;
 import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.transaction.PlatformTransactionManager;
+import org.springframework.transaction.support.TransactionTemplate;
 
 /** Positions of events, given after commit, and what pruning leaves of them. */
 @FullServer
@@ -52,6 +55,9 @@ class EventNumberingTests {
 
     @Autowired
     JdbcTemplate jdbc;
+
+    @Autowired
+    PlatformTransactionManager transactions;
 
     @Autowired
     ConfigurableApplicationContext context;
@@ -188,6 +194,38 @@ class EventNumberingTests {
         assertThat(all).hasSizeGreaterThanOrEqualTo(200);
         for (String of : hosts) {
             assertThat(ordinals(of)).isSorted();
+        }
+    }
+
+    @Test
+    void whatCommitsLateIsReadLateAndNotMissed() throws Exception {
+        awaitNumbers();
+        long start = queries.newestEvent();
+        CountDownLatch stored = new CountDownLatch(1);
+        CountDownLatch mayCommit = new CountDownLatch(1);
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<?> late = threads.submit(() -> new TransactionTemplate(transactions).executeWithoutResult(status -> {
+                storeUnnoticed("first-stored", 900_005, 1, Instant.now());
+                stored.countDown();
+                try {
+                    mayCommit.await();
+                } catch (InterruptedException never) {
+                    throw new IllegalStateException(never);
+                }
+            }));
+            stored.await();
+            storeUnnoticed("first-committed", 900_006, 1, Instant.now());
+            numbering.number();
+            List<EventRecord> read = queries.events(null, null, "test", start, 100);
+            assertThat(read).extracting(EventRecord::host).containsExactly("first-committed");
+
+            mayCommit.countDown();
+            late.get();
+            numbering.number();
+
+            assertThat(queries.events(null, null, "test", read.getLast().position(), 100))
+                    .extracting(EventRecord::host)
+                    .containsExactly("first-stored");
         }
     }
 
