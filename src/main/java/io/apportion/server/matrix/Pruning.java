@@ -86,7 +86,8 @@ class Pruning {
                 "select id from commits where stored_at < ?"
                         + " and id not in (select commit_id from commit_objects where unsettled)"
                         + " and id not in (select commit_id from mdevs where commit_id is not null)"
-                        + " fetch first " + BATCH + " rows only",
+                        // Always in this order: another replica that prunes as well waits, and never this one for it.
+                        + " order by stored_at, id fetch first " + BATCH + " rows only",
                 Long.class,
                 Timestamp.from(before))) {
             old.add(new Object[] {id});
