@@ -70,8 +70,11 @@ class DryRunApiTests extends ServedApi {
     }
 
     private Map<String, Object> everything() {
+        Map<String, Object> hosts = json(get("/hosts"));
+        // Agents of other tests fall silent in time.
+        ServedApi.<List<Map<String, Object>>>at("$.items[*].agent", hosts).forEach(agent -> agent.remove("connected"));
         return Map.of(
-                "hosts", json(get("/hosts")),
+                "hosts", hosts,
                 "mdevs", json(get("/mdevs")),
                 "foreign", json(get("/hosts/" + host + "/foreign-mdevs")),
                 "commits", json(get("/commits?host=" + host)));

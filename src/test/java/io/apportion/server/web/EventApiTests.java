@@ -107,6 +107,7 @@ class EventApiTests extends ServedApi {
     @Test
     void aStreamTellsWhatHappensNext() throws Exception {
         agent();
+        events("type=host.configuration.changed&host=" + host, 1); // what got its position later would come next
         try (Stream stream = new Stream("/events?host=" + host, null)) {
             UUID mdev = mdev("[4]", "[4]");
 
