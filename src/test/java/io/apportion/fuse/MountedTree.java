@@ -34,6 +34,7 @@ import org.cryptomator.jfuse.api.FuseConnInfo;
 import org.cryptomator.jfuse.api.FuseMountFailedException;
 import org.cryptomator.jfuse.api.FuseOperations;
 import org.cryptomator.jfuse.api.Stat;
+import org.cryptomator.jfuse.linux.amd64.LinuxFuseBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 public final class MountedTree implements AutoCloseable {
 
     /** Without development files a library has no plain name, and Debian's folders are those of the machine. */
-    private static final List<String> LIBRARIES = Stream.of("x86_64", "aarch64")
+    private static final List<String> LIBRARIES = Stream.of("x86_64", "aarch64", "s390x")
             .flatMap(machine -> Stream.of("/usr/lib/" + machine + "-linux-gnu", "/usr/lib64", "/usr/lib"))
             .flatMap(folder -> Stream.of(folder + "/libfuse3.so.3", folder + "/libfuse3.so.4"))
             .toList();
@@ -67,7 +68,7 @@ public final class MountedTree implements AutoCloseable {
             throw new AssertionError("This test needs /dev/fuse, as root: modprobe fuse; in a container,"
                     + " docker run --device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined");
         }
-        FuseBuilder builder = Fuse.builder();
+        FuseBuilder builder = builder();
         builder.setLibraryPath(library);
         fuse = builder.build(new Operations(tree, builder.errno(), failures));
         try {
@@ -78,6 +79,14 @@ public final class MountedTree implements AutoCloseable {
         } catch (FuseMountFailedException failure) {
             throw new AssertionError("FUSE cannot be mounted here; it takes root and CAP_SYS_ADMIN", failure);
         }
+    }
+
+    /**
+     * The binding has no words for s390x. What is used here of libfuse's structures lies there as on x86-64, in the byte order
+     * of the machine; not so the times of a file, nor what follows them.
+     */
+    private static FuseBuilder builder() {
+        return System.getProperty("os.arch").equals("s390x") ? new LinuxFuseBuilder() : Fuse.builder();
     }
 
     public Path root() {
