@@ -23,7 +23,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param sysfs where sysfs is mounted, as {@code proc} and {@code dev} say it of the others
  * @param machineId systemd's
  * @param lock held as long as an agent runs
- * @param apConfigLock of s390-tools, held for each write
+ * @param apConfigLock of s390-tools, held from the last look before a write to the write
  * @param definitions of mdevctl, which are only read
  */
 @ConfigurationProperties("apportion.agent")

@@ -25,6 +25,9 @@ final class HostKeeper {
     /** Taken from the board, but not applied to its end. */
     private @Nullable DesiredHost desired;
 
+    /** The host is not as it was when it was last tried to make the rest so: what was in the way may be gone. */
+    private boolean differs;
+
     /** When to try again what failed, as {@link System#nanoTime}. */
     private long retryAt = System.nanoTime();
 
@@ -60,14 +63,15 @@ final class HostKeeper {
 
     private void keep() {
         boolean applied;
-        boolean differs;
         try {
             applied = apply();
         } finally {
-            differs = look(); // what is so reaches the server, whatever could not be made so
+            look(); // what is so reaches the server, whatever could not be made so
         }
         boolean due = reconciler.isUnfinished() && retryAt - System.nanoTime() <= 0;
-        if (!applied && (due || (differs && (reconciler.isUnfinished() || reconciler.awaitsClaim())))) {
+        boolean mayGoNow = differs && (reconciler.isUnfinished() || reconciler.awaitsClaim());
+        if (!applied && (due || mayGoNow)) {
+            differs = false;
             retryLater();
             reconciler.retry();
             look();
@@ -98,8 +102,8 @@ final class HostKeeper {
         retryAt = System.nanoTime() + backoff.next().toNanos();
     }
 
-    private boolean look() {
+    private void look() {
         board.beginLook();
-        return board.endLook(reconciler.observe());
+        differs |= board.endLook(reconciler.observe());
     }
 }

@@ -52,8 +52,12 @@ public interface HostKernel extends AutoCloseable {
      */
     ObservedHost read();
 
-    /** Who holds the mdev open at this moment; null where that cannot be seen. Read just before each write to an mdev. */
-    ObservedHost.@Nullable ObservedGuest guestOf(UUID mdev);
+    /**
+     * Who holds the mdev open at this moment; null where that cannot be seen. Read just before each write to an mdev.
+     *
+     * @throws KernelRefusal the kernel does not answer
+     */
+    ObservedHost.@Nullable ObservedGuest guestOf(UUID mdev) throws KernelRefusal;
 
     /** EEXIST, EUSERS. The new mdev has no adapter and no domain. */
     void create(UUID mdev) throws KernelRefusal;

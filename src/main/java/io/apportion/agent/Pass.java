@@ -15,6 +15,7 @@ import io.apportion.wire.ObservedHost.ObjectResult;
 import io.apportion.wire.ObservedHost.ObservedAdapter;
 import io.apportion.wire.ObservedHost.ObservedGuest;
 import io.apportion.wire.ObservedHost.ObservedMdev;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -46,6 +47,9 @@ final class Pass {
 
     private static final Logger LOG = LoggerFactory.getLogger(Pass.class);
 
+    /** A look that began longer ago is not judged by any more. */
+    private static final Duration OLD = Duration.ofSeconds(1);
+
     private final HostKernel kernel;
     private final Keep keep;
     private final DesiredHost desired;
@@ -73,6 +77,9 @@ final class Pass {
 
     /** As the kernel has them now: what was read, then changed with each write of this pass. */
     private final Map<UUID, ObservedMdev> mdevs = new LinkedHashMap<>();
+
+    /** When the last look at the host began, as {@link System#nanoTime}. */
+    private long readAt;
 
     /** Something was written to the bus since it was read. */
     private boolean busChanged;
@@ -273,7 +280,13 @@ final class Pass {
     }
 
     private void remove(UUID uuid, @Nullable DesiredMdev mdev, ObjectKey key) {
-        ObservedGuest guest = kernel.guestOf(uuid);
+        ObservedGuest guest;
+        try {
+            guest = guestNow(uuid);
+        } catch (NotDone unseen) {
+            failed(key, unseen);
+            return;
+        }
         if (isFree(mdev, guest)) {
             try {
                 change("mdev " + uuid + ": remove", () -> kernel.remove(uuid));
@@ -512,7 +525,7 @@ final class Pass {
             if (mdev == null || !hasQueue(wanted(mdev), queue)) {
                 throw NotDone.busy("mdev " + now.uuid() + " still has " + queue);
             }
-            ObservedGuest guest = kernel.guestOf(now.uuid());
+            ObservedGuest guest = guestNow(now.uuid());
             if (!isUnheld(guest)
                     && (!isMeantFor(mdev, guest)
                             || mdev.guestMatrix().adapters().has(queue.adapter()))) {
@@ -614,8 +627,10 @@ final class Pass {
     private void claim(DesiredMdev mdev) {
         try {
             alone(() -> {
-                write(mdev, mdev.claim(), false);
-                done(ObjectKey.mdev(mdev.uuid()), null);
+                if (mayClaim(mdev)) { // still
+                    write(mdev, mdev.claim(), false);
+                    done(ObjectKey.mdev(mdev.uuid()), null);
+                }
             });
         } catch (NotDone no) {
             LOG.debug("{}: mdev {} goes on without its claim: {}", desired.host(), mdev.uuid(), no.words());
@@ -727,8 +742,16 @@ final class Pass {
         }
     }
 
+    private @Nullable ObservedGuest guestNow(UUID mdev) throws NotDone {
+        try {
+            return kernel.guestOf(mdev);
+        } catch (KernelRefusal unseen) {
+            throw NotDone.refused(unseen);
+        }
+    }
+
     private @Nullable ObservedGuest refuseOtherGuest(DesiredMdev mdev) throws NotDone {
-        ObservedGuest guest = kernel.guestOf(mdev.uuid());
+        ObservedGuest guest = guestNow(mdev.uuid());
         if (!isMeantFor(mdev, guest)) {
             throw NotDone.otherGuest();
         }
@@ -843,6 +866,7 @@ final class Pass {
     // The host.
 
     private ObservedHost read() {
+        readAt = System.nanoTime();
         ObservedHost read = kernel.read();
         busChanged = false;
         refused.clear();
@@ -896,12 +920,12 @@ final class Pass {
     }
 
     /**
-     * Keeps others from the host until the change is done. Whoever had to wait for that looks again first: they have
-     * changed something meanwhile.
+     * Keeps others from the host until the change is done. Looks again first where they had the host meanwhile, and where
+     * the last look is of some time ago: not everybody heeds the lock, and a queue before this one may have taken seconds.
      */
     private void alone(Change change) throws NotDone {
         try (HostKernel.Exclusion exclusion = kernel.exclude()) {
-            if (exclusion.waited()) {
+            if (exclusion.waited() || System.nanoTime() - readAt > OLD.toNanos()) {
                 host = read();
             }
             change.run();

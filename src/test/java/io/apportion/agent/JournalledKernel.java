@@ -78,7 +78,8 @@ final class JournalledKernel {
         if (method.getName().equals("exclude")) {
             return exclude();
         }
-        boolean isWrite = Arrays.asList(method.getExceptionTypes()).contains(KernelRefusal.class);
+        boolean isWrite = method.getReturnType() == void.class
+                && Arrays.asList(method.getExceptionTypes()).contains(KernelRefusal.class);
         if (isWrite && arguments != null) {
             String line = method.getName() + " "
                     + Arrays.stream(arguments).map(JournalledKernel::text).collect(Collectors.joining(" "));

@@ -166,7 +166,7 @@ class SysfsAgainstSimulatorTests {
             files.close();
         }
 
-        void run(Map<Kind, Integer> done, Map<String, Integer> refused) {
+        void run(Map<Kind, Integer> done, Map<String, Integer> refused) throws KernelRefusal {
             compare();
             for (int number = 0; number < 3; number++) {
                 UUID mdev = new UUID(number, number);
@@ -311,7 +311,7 @@ class SysfsAgainstSimulatorTests {
             }
         }
 
-        private void compare() {
+        private void compare() throws KernelRefusal {
             ObservedHost expected = direct.read();
             ObservedHost read = kernel.read();
             assertThat(read).as(story).usingRecursiveComparison().isEqualTo(ofBoot(expected));

@@ -7,6 +7,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -44,7 +46,7 @@ final class ApConfigLock {
         Path own = file.resolveSibling(file.getFileName() + "." + process);
         try {
             Files.deleteIfExists(own);
-            Files.writeString(own, process + "\n");
+            Files.writeString(own, process + "\n", StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             try {
                 return link(own);
             } finally {
@@ -85,18 +87,35 @@ final class ApConfigLock {
     private @Nullable FileTime heldSince() throws IOException {
         try {
             FileTime since = Files.getLastModifiedTime(file);
-            long holder = number(Files.readString(file));
+            String text = Files.readString(file);
+            long holder = number(text);
             // Our own number: it was that of a process that is gone, or this one forgot to release it.
             boolean left = holder == process
                     || (holder > 0 && ProcessHandle.of(holder).isEmpty())
                     || (holder <= 0 && since.toInstant().plus(SAYS_NOTHING).isBefore(Instant.now()));
             if (left) {
-                Files.deleteIfExists(file);
+                takeAway(text, since);
                 return null;
             }
             return since;
         } catch (NoSuchFileException released) {
             return null;
+        }
+    }
+
+    /** Deletes what was judged, and not what somebody alive has put in its place since then. */
+    void takeAway(String text, FileTime since) throws IOException {
+        Path aside = file.resolveSibling(file.getFileName() + "." + process + ".left");
+        Files.move(file, aside, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            if (!Files.readString(aside).equals(text)
+                    || !Files.getLastModifiedTime(aside).equals(since)) {
+                Files.createLink(file, aside);
+            }
+        } catch (FileAlreadyExistsException another) {
+            // Somebody has it again; whose this was sees at its release that it was lost.
+        } finally {
+            Files.deleteIfExists(aside);
         }
     }
 

@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.math.BigInteger;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -103,8 +104,8 @@ final class Definitions {
 
     /** Null: it is a folder, or gone. */
     private @Nullable ObservedDefinition definition(String name, Map<String, Known> now) {
-        Path file = folder.resolve(name);
         try {
+            Path file = folder.resolve(name);
             Map<String, Object> status = Files.readAttributes(file, STATUS);
             if (Boolean.TRUE.equals(status.get("isDirectory"))) {
                 return null;
@@ -120,6 +121,8 @@ final class Definitions {
             return definition;
         } catch (NoSuchFileException gone) {
             return null;
+        } catch (InvalidPathException otherLetters) {
+            return notUnderstood(name, "its name has letters that this process has no way to write");
         } catch (IOException unreadable) {
             return notUnderstood(name, "it cannot be read: " + reason(unreadable));
         }

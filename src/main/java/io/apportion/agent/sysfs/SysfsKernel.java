@@ -148,11 +148,11 @@ public final class SysfsKernel implements HostKernel {
     }
 
     @Override
-    public @Nullable ObservedGuest guestOf(UUID mdev) {
+    public @Nullable ObservedGuest guestOf(UUID mdev) throws KernelRefusal {
         try {
             return look("look at the guest of mdev " + mdev, () -> reader.guestOf(mdev, false));
         } catch (ErrnoException failure) {
-            return null;
+            throw new KernelRefusal(failure.errno(), failure.what());
         }
     }
 

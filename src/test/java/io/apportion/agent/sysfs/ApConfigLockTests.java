@@ -53,6 +53,18 @@ class ApConfigLockTests {
         assertThat(file).hasContent(OWN + "\n");
     }
 
+    /** Between the look at the dead one's and its end, somebody alive has taken it. */
+    @Test
+    void isNotTakenFromWhoeverTookItFromTheDead() throws Exception {
+        Files.writeString(file, "1\n");
+        lock(Duration.ZERO).takeAway("99999999\n", Files.getLastModifiedTime(file));
+        assertThat(file).hasContent("1\n");
+        lock(Duration.ZERO).takeAway("1\n", FileTime.from(Instant.EPOCH));
+        assertThat(file).hasContent("1\n");
+        lock(Duration.ZERO).takeAway("1\n", Files.getLastModifiedTime(file));
+        assertThat(folder).isEmptyDirectory();
+    }
+
     @Test
     void isTakenFromAnEarlierLifeOfThisNumber() throws Exception {
         Files.writeString(file, OWN + "\n");
