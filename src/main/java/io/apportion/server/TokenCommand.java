@@ -35,12 +35,14 @@ public final class TokenCommand {
           --role ROLE        viewer, operator, admin or agent
           --name NAME        of whoever will have it: events name it
           --host HOST        of an agent, its only host
+          --scope LABELS     of an operator who may change some hosts only, those with these labels: zone=a,rack=7
           --expires WHEN     an instant (2027-01-01T00:00:00Z) or a time from now (P90D); never, if not given
           --server URL       default http://127.0.0.1:8080
           --token-file FILE  with an admin's token; default ./data/admin-token
         """;
 
-    private static final Set<String> OPTIONS = Set.of("role", "name", "host", "expires", "server", "token-file");
+    private static final Set<String> OPTIONS =
+            Set.of("role", "name", "host", "scope", "expires", "server", "token-file");
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -108,17 +110,31 @@ public final class TokenCommand {
         }
     }
 
-    private static Map<String, String> body(Map<String, String> options) {
-        Map<String, String> body = new LinkedHashMap<>();
+    private static Map<String, Object> body(Map<String, String> options) {
+        Map<String, Object> body = new LinkedHashMap<>();
         body.put("name", required(options, "name"));
         body.put("role", required(options, "role"));
         if (options.containsKey("host")) {
             body.put("host", required(options, "host"));
         }
+        if (options.containsKey("scope")) {
+            body.put("scope", labels(required(options, "scope")));
+        }
         if (options.containsKey("expires")) {
             body.put("expiresAt", instant(required(options, "expires")).toString());
         }
         return body;
+    }
+
+    private static Map<String, String> labels(String text) {
+        Map<String, String> labels = new LinkedHashMap<>();
+        for (String label : text.split(",", -1)) {
+            int equals = label.indexOf('=');
+            if (equals < 1 || labels.put(label.substring(0, equals), label.substring(equals + 1)) != null) {
+                throw new IllegalArgumentException("--scope is not labels such as zone=a,rack=7: " + text);
+            }
+        }
+        return labels;
     }
 
     /** An admin's token over a network in the clear would be everybody's. */

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,7 +23,11 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
 
-@SpringBootTest(classes = ServerApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+@SpringBootTest(
+        classes = ServerApplication.class,
+        webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+        // As AccessTests, whose server serves here too.
+        properties = "apportion.web.failed-logins=1000000")
 class TokenCommandTests {
 
     @LocalServerPort
@@ -48,8 +53,21 @@ class TokenCommandTests {
     void printsTheTokenAndNothingElse() {
         assertThat(run("--name", "lpar1", "--role", "agent", "--host", "lpar1", "--expires", "P90D"))
                 .isZero();
-        assertThat(tokens.identify(printed(out))).contains(new Identity("agent:lpar1", Role.AGENT, "lpar1"));
+        assertThat(tokens.identify(printed(out)).orElseThrow())
+                .extracting(Identity::actor, Identity::role, Identity::host)
+                .containsExactly("agent:lpar1", Role.AGENT, "lpar1");
         assertThat(printed(err)).isEmpty();
+    }
+
+    @Test
+    void limitsAnOperatorToHostsWithTheseLabels() {
+        assertThat(run("--name", "zone-a", "--role", "operator", "--scope", "zone=a,rack=7"))
+                .isZero();
+        assertThat(tokens.identify(printed(out)).orElseThrow().scope()).isEqualTo(Map.of("zone", "a", "rack", "7"));
+        assertThat(run("--name", "zone-a", "--role", "operator", "--scope", "zone"))
+                .isEqualTo(2);
+        assertThat(run("--name", "zone-a", "--role", "admin", "--scope", "zone=a"))
+                .isEqualTo(1);
     }
 
     @Test

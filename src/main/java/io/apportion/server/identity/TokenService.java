@@ -3,8 +3,6 @@ package io.apportion.server.identity;
 import io.apportion.server.store.TokenRow;
 import io.apportion.server.store.Tokens;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
@@ -15,8 +13,10 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.data.domain.Limit;
 import org.springframework.stereotype.Service;
@@ -40,8 +40,14 @@ public class TokenService {
     private final Duration remembered;
     private final Clock clock;
 
-    /** By hash, those that were good when last looked up. Never holds more than there are tokens. */
+    /**
+     * By hash, those that were good when last looked up. Never holds more than there are tokens. Found by hash, and never
+     * compared as they are: how long that takes tells nothing of a secret.
+     */
     private final Map<String, Known> known = new ConcurrentHashMap<>();
+
+    /** When all that is known was last seen to be good still. */
+    private volatile Instant lookedAgain = Instant.EPOCH;
 
     private record Known(Token token, Instant readAt) {}
 
@@ -54,14 +60,27 @@ public class TokenService {
         this.clock = clock;
     }
 
+    /** One that may do all that its role may. */
+    public Issued issue(
+            String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by, boolean dryRun) {
+        return issue(name, role, host, Map.of(), expiresAt, by, dryRun);
+    }
+
     /**
      * @param host for agents, and only for them
+     * @param scope for operators, and only for them: labels that a host must have to be changed
      * @param by the actor who issues it
      * @param dryRun nothing is stored, and the secret is good for nothing
      */
     public Issued issue(
-            String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by, boolean dryRun) {
-        Issued issued = draft(name, role, host, expiresAt, by);
+            String name,
+            Role role,
+            @Nullable String host,
+            Map<String, String> scope,
+            @Nullable Instant expiresAt,
+            String by,
+            boolean dryRun) {
+        Issued issued = draft(UUID.randomUUID(), name, role, host, scope, expiresAt, by);
         if (!dryRun) {
             store(issued);
         }
@@ -70,24 +89,33 @@ public class TokenService {
 
     /** A token of which nobody will know the secret, under an id that is known: something to look at. */
     public void issueForShow(UUID id, String name, Role role, String by) {
-        store(draft(id, name, role, null, null, by));
+        store(draft(id, name, role, null, Map.of(), null, by));
     }
 
     /** A token that is good once it is stored. */
     Issued draft(String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
-        return draft(UUID.randomUUID(), name, role, host, expiresAt, by);
+        return draft(UUID.randomUUID(), name, role, host, Map.of(), expiresAt, by);
     }
 
     private Issued draft(
-            UUID id, String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
+            UUID id,
+            String name,
+            Role role,
+            @Nullable String host,
+            Map<String, String> scope,
+            @Nullable Instant expiresAt,
+            String by) {
         if ((role == Role.AGENT) != (host != null)) {
             throw new IllegalArgumentException("a host is for agents, and only for them");
+        }
+        if (role != Role.OPERATOR && !scope.isEmpty()) {
+            throw new IllegalArgumentException("a scope is for operators, and only for them");
         }
         byte[] bits = new byte[32];
         random.nextBytes(bits);
         String secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(bits);
         Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
-        return new Issued(new Token(id, name, role, host, now, by, expiresAt), secret);
+        return new Issued(new Token(id, name, role, host, Map.copyOf(scope), now, by, expiresAt), secret);
     }
 
     void store(Issued issued) {
@@ -98,6 +126,7 @@ public class TokenService {
         row.name = token.name();
         row.role = token.role().toString();
         row.host = token.host();
+        row.scope = token.scope();
         row.createdAt = token.createdAt();
         row.createdBy = token.createdBy();
         row.expiresAt = token.expiresAt();
@@ -115,6 +144,29 @@ public class TokenService {
         return tokens.findById(id).map(TokenService::token);
     }
 
+    /** From one {@link #lookAgain} to the next, so that what is known is never older than it may be. */
+    public Duration pause() {
+        return remembered.dividedBy(2);
+    }
+
+    /**
+     * Forgets those known that are good no more, whoever revoked them: one statement, and none if there is nobody to look
+     * for.
+     *
+     * @param others of which the caller wants to know
+     * @return those of the others that are good
+     */
+    public Set<UUID> lookAgain(Set<UUID> others) {
+        if (known.isEmpty() && others.isEmpty()) {
+            return Set.of();
+        }
+        Instant now = clock.instant();
+        Set<UUID> good = tokens.idsOfValid(now);
+        known.values().removeIf(entry -> !good.contains(entry.token().id()));
+        lookedAgain = now;
+        return others.stream().filter(good::contains).collect(Collectors.toUnmodifiableSet());
+    }
+
     /** It is good for nothing from now on; on other replicas, once they have forgotten it. */
     public void revoke(UUID id) {
         tokens.deleteById(id);
@@ -126,13 +178,19 @@ public class TokenService {
         return tokens.existsValid(Role.ADMIN.toString(), clock.instant());
     }
 
+    /** Whether that is meant to be a token of this server's: anything else is somebody else's to judge. */
+    public static boolean isToken(String secret) {
+        return secret.startsWith(PREFIX);
+    }
+
     /** @return whose token it is; nothing if it is unknown, revoked or expired */
     public Optional<Identity> identify(String secret) {
         byte[] hash = hash(secret);
         String key = HexFormat.of().formatHex(hash);
         Instant now = clock.instant();
         Known entry = known.get(key);
-        if (entry == null || entry.readAt().plus(remembered).isBefore(now)) {
+        Instant fresh = now.minus(remembered);
+        if (entry == null || (entry.readAt().isBefore(fresh) && lookedAgain.isBefore(fresh))) {
             known.remove(key);
             Optional<Token> found = tokens.findByHash(hash).map(TokenService::token);
             if (found.isEmpty()) {
@@ -147,14 +205,11 @@ public class TokenService {
     }
 
     private static Token token(TokenRow row) {
-        return new Token(row.id, row.name, Role.of(row.role), row.host, row.createdAt, row.createdBy, row.expiresAt);
+        return new Token(
+                row.id, row.name, Role.of(row.role), row.host, row.scope, row.createdAt, row.createdBy, row.expiresAt);
     }
 
     private static byte[] hash(String secret) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(secret.getBytes(StandardCharsets.UTF_8));
-        } catch (NoSuchAlgorithmException everyJdkHasIt) {
-            throw new IllegalStateException(everyJdkHasIt);
-        }
+        return Hashes.sha256(secret.getBytes(StandardCharsets.UTF_8));
     }
 }

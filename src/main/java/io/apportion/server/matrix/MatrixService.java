@@ -134,6 +134,19 @@ public class MatrixService {
                 throw new NotDone.Forbidden("force needs the role admin.");
             }
         }
+
+        /**
+         * @param before that which is to be changed
+         * @throws NotDone.Forbidden if the caller may change nothing there
+         */
+        private void admit(HostState before) {
+            caller.scope().forEach((label, value) -> {
+                if (!value.equals(before.labels().get(label))) {
+                    throw new NotDone.Forbidden(caller.actor() + " changes only hosts with the label " + label + "="
+                            + value + ", and " + before.name() + " has it not.");
+                }
+            });
+        }
     }
 
     // ---- hosts
@@ -211,6 +224,7 @@ public class MatrixService {
 
     /** Binding mode, then filter: one plan from the state before both to the state after both. */
     private static Plan planSettings(HostState before, HostSettings settings, Mode mode) {
+        mode.admit(before);
         HostMatrix matrix = before.matrix();
         Plan plan = new Plan(matrix, matrix, List.of(), Set.of(), Set.of(), false, false);
         if (settings.bindingMode() != null && settings.bindingMode() != matrix.setBindingMode()) {
@@ -256,6 +270,7 @@ public class MatrixService {
 
     public Written deleteHost(String name, Mode mode) {
         Function<HostState, Written> check = before -> {
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             if (!before.mdevs().isEmpty()) {
                 throw new NotDone.HostNotEmpty(name, List.copyOf(before.mdevs().keySet()));
@@ -277,11 +292,13 @@ public class MatrixService {
     public Written releaseClaim(String name, Mode mode) {
         if (mode.dryRun()) {
             HostState before = queries.host(name);
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             return new Written(before, before.unclaimed(), null, null, false, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             HostRow row = host.row();
             if (row.machineId != null) {
@@ -335,12 +352,14 @@ public class MatrixService {
     private Written changeHost(String name, Change change, String cause, Mode mode, Telling telling) {
         if (mode.dryRun()) {
             HostState before = queries.host(name);
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(change));
             return new Written(before, Snapshots.planned(before, plan), null, plan, false, null);
         }
         return locks.withLock(name, mode.caller(), host -> {
             HostState before = existing(host);
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(change));
             CommitRow commit = host.store(plan, cause);
@@ -361,6 +380,7 @@ public class MatrixService {
             return queries.inSnapshot(() -> {
                 elsewhere(uuid, name);
                 HostState before = queries.host(name);
+                mode.admit(before);
                 mode.preconditions().check("The host " + name, before.tag());
                 Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
                 return new Written(before, Snapshots.planned(before, plan), uuid, plan, true, null);
@@ -369,6 +389,7 @@ public class MatrixService {
         return locks.withLock(name, mode.caller(), host -> {
             elsewhere(uuid, name);
             HostState before = existing(host);
+            mode.admit(before);
             mode.preconditions().check("The host " + name, before.tag());
             Plan plan = accepted(name, before.matrix().plan(new Change.Adopt(uuid)));
             ForeignMdevRow foreign = host.foreign().remove(uuid);
@@ -461,6 +482,7 @@ public class MatrixService {
     }
 
     private static Plan planMdev(HostState before, UUID uuid, MdevSettings settings, Mode mode) {
+        mode.admit(before);
         MdevState present = before.mdevs().get(uuid);
         mode.preconditions().check("The mdev " + uuid, present == null ? null : present.tag());
         return accepted(
@@ -583,6 +605,7 @@ public class MatrixService {
         if (present == null) {
             throw new NotDone.NotFound("mdev " + uuid);
         }
+        mode.admit(before);
         mode.preconditions().check("The mdev " + uuid, present.tag());
         return accepted(before.name(), before.matrix().plan(change));
     }

@@ -1,9 +1,11 @@
 package io.apportion.server.store;
 
+import jakarta.persistence.Convert;
 import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,10 @@ public class TokenRow {
 
     /** Of an agent's token, its only host. */
     public @Nullable String host;
+
+    /** Of an operator's token: labels that a host must have to be changed; empty: any may be. */
+    @Convert(converter = LabelsConverter.class)
+    public Map<String, String> scope = Map.of();
 
     public Instant createdAt = Instant.EPOCH;
     public String createdBy = "";

@@ -32,6 +32,7 @@ final class CallerResolver implements HandlerMethodArgumentResolver {
         return new Caller(
                 identity.actor(),
                 identity.role().covers(Role.ADMIN),
+                identity.scope(),
                 RequestIds.of(((ServletWebRequest) request).getRequest()));
     }
 

@@ -19,19 +19,25 @@ final class Labels {
      * @throws ProblemException if they cannot be
      */
     static @Nullable Map<String, String> checked(@Nullable Map<String, String> labels) {
+        return checked("/labels", labels);
+    }
+
+    /** @param at where in the body they are */
+    static @Nullable Map<String, String> checked(String at, @Nullable Map<String, String> labels) {
         if (labels == null) {
             return null;
         }
         if (labels.size() > MOST) {
-            throw malformed("/labels has " + labels.size() + " labels; there can be " + MOST + ".");
+            throw malformed(at + " has " + labels.size() + " labels; there can be " + MOST + ".");
         }
         labels.forEach((key, value) -> {
             if (!KEY.matcher(key).matches()) {
-                throw malformed("A key in /labels is not 1 to 63 letters, digits, dots, slashes, dashes or underscores"
-                        + " that begin and end with a letter or digit.");
+                throw malformed(
+                        "A key in " + at + " is not 1 to 63 letters, digits, dots, slashes, dashes or underscores"
+                                + " that begin and end with a letter or digit.");
             }
             if (value.length() > LONGEST_VALUE || value.chars().anyMatch(Character::isISOControl)) {
-                throw malformed("/labels/" + key + " is longer than " + LONGEST_VALUE
+                throw malformed(at + "/" + key + " is longer than " + LONGEST_VALUE
                         + " characters or holds a control character.");
             }
         });

@@ -12,6 +12,8 @@ import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import java.net.URI;
+import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
@@ -66,8 +68,13 @@ final class TokenController {
             throw new ProblemException(
                     ProblemKind.MALFORMED_REQUEST, "/host is for the role agent, which needs it, and for no other.");
         }
+        Map<String, String> scope =
+                Objects.requireNonNullElse(Labels.checked("/scope", request.scope()), Map.<String, String>of());
+        if (request.role() != Role.OPERATOR && !scope.isEmpty()) {
+            throw new ProblemException(ProblemKind.MALFORMED_REQUEST, "/scope is for the role operator, and no other.");
+        }
         TokenService.Issued issued = tokens.issue(
-                request.name(), request.role(), request.host(), request.expiresAt(), caller.actor(), dryRun);
+                request.name(), request.role(), request.host(), scope, request.expiresAt(), caller.actor(), dryRun);
         return dryRun
                 ? ResponseEntity.ok(TokenView.of(issued.token()))
                 : ResponseEntity.status(HttpStatus.CREATED)

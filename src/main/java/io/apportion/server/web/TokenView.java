@@ -4,11 +4,13 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import io.apportion.server.identity.Role;
 import io.apportion.server.identity.Token;
 import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
  * @param host of an agent, its only host
+ * @param scope of an operator, if it is limited: labels that a host must have for anything there to be changed
  * @param createdBy the actor who made it
  * @param expiresAt absent: never
  * @param token the token itself: only in the answer that made it, and never again
@@ -19,6 +21,8 @@ record TokenView(
         String name,
         Role role,
         @Nullable String host,
+
+        @Nullable Map<String, String> scope,
         Instant createdAt,
         String createdBy,
         @Nullable Instant expiresAt,
@@ -34,6 +38,7 @@ record TokenView(
                 token.name(),
                 token.role(),
                 token.host(),
+                token.scope().isEmpty() ? null : token.scope(),
                 token.createdAt(),
                 token.createdBy(),
                 token.expiresAt(),

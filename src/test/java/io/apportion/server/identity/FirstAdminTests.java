@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +30,9 @@ class FirstAdminTests {
         try (var server = start(file)) {
             first = Files.readString(file).strip();
             TokenService tokens = server.getBean(TokenService.class);
-            assertThat(tokens.identify(first)).contains(new Identity("token:first-admin", Role.ADMIN, null));
+            assertThat(tokens.identify(first).orElseThrow())
+                    .extracting(Identity::actor, Identity::role, Identity::scope)
+                    .containsExactly("token:first-admin", Role.ADMIN, Map.of());
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                     .isEqualTo("rw-------");
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file.getParent())))
