@@ -49,6 +49,7 @@ class Guarded {
 
     /** No session, no cookie, and so nothing for a forged request to ride on. */
     static SecurityFilterChain chain(HttpSecurity http, FilterProblems problems, AccessRules rules) {
+        SafeHeaders.on(http);
         return http.csrf(AbstractHttpConfigurer::disable)
                 .sessionManagement(session -> session.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)

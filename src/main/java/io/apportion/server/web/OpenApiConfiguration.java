@@ -36,6 +36,7 @@ class OpenApiConfiguration {
     private static final Pattern NUMBER_LIKE = Pattern.compile("[-+.]?[0-9].*");
 
     private static final String TOKEN = "token";
+    private static final String PROVIDER = "identityProvider";
 
     private static final String DESCRIPTION = """
         Hands out the crypto adapters of IBM Z and LinuxONE to KVM guests.
@@ -84,8 +85,18 @@ class OpenApiConfiguration {
                                         .scheme("bearer")
                                         .description("A token, as `apportion token create` makes it. The roles:"
                                                 + " `viewer` reads, `operator` changes, `admin` also has"
-                                                + " hosts, tokens and `force`.")))
-                .addSecurityItem(new SecurityRequirement().addList(TOKEN));
+                                                + " hosts, tokens and `force`. An operator's token may have a scope:"
+                                                + " then it changes only hosts with these labels, and their mdevs."))
+                        .addSecuritySchemes(
+                                PROVIDER,
+                                new SecurityScheme()
+                                        .type(SecurityScheme.Type.HTTP)
+                                        .scheme("bearer")
+                                        .bearerFormat("JWT")
+                                        .description("A token of the site's identity provider, where the server has"
+                                                + " one. A claim of it gives the role, another perhaps the scope.")))
+                .addSecurityItem(new SecurityRequirement().addList(TOKEN))
+                .addSecurityItem(new SecurityRequirement().addList(PROVIDER));
     }
 
     private static Tag tag(String name, String description) {

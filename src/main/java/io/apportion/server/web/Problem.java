@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import io.apportion.server.web.ProblemView.BadNumber;
 import io.apportion.server.web.ProblemView.Conflict;
+import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,7 @@ final class Problem {
     private @Nullable List<EffectView> losses;
     private @Nullable List<UUID> mdevs;
     private @Nullable Long oldest;
+    private @Nullable Duration retryAfter;
 
     /** @param detail a sentence or two on this case, for people */
     Problem(ProblemKind kind, String detail) {
@@ -64,6 +66,17 @@ final class Problem {
     Problem oldest(long position) {
         this.oldest = position;
         return this;
+    }
+
+    /** Said in the header Retry-After. */
+    Problem retryAfter(Duration pause) {
+        this.retryAfter = pause;
+        return this;
+    }
+
+    @Nullable
+    Duration retryAfter() {
+        return retryAfter;
     }
 
     /** @param instance the request's path */

@@ -27,6 +27,7 @@ import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.http.converter.HttpMessageNotReadableException;
 import org.springframework.security.access.AccessDeniedException;
+import org.springframework.security.authentication.AuthenticationServiceException;
 import org.springframework.security.core.AuthenticationException;
 import org.springframework.security.web.firewall.RequestRejectedException;
 import org.springframework.transaction.CannotCreateTransactionException;
@@ -61,6 +62,8 @@ final class ProblemAdvice {
 
     private static final Duration DATABASE_PAUSE = Duration.ofSeconds(5);
 
+    private static final Duration PROVIDER_PAUSE = Duration.ofSeconds(30);
+
     /**
      * SQL states of a connection that cannot be had or was lost: 57P is PostgreSQL's shutting down, 25P03 its ending a
      * transaction in which nothing was done for too long, 53300 its having no connection left; 90 is H2's.
@@ -82,6 +85,13 @@ final class ProblemAdvice {
             headers.putAll(errorResponse.getHeaders()); // Allow, Accept
         }
         Problem problem = problem(exception, request.getRequest(), headers);
+        if (problem.retryAfter() != null) {
+            // In whole seconds, rounded up.
+            headers.set(
+                    HttpHeaders.RETRY_AFTER,
+                    String.valueOf(
+                            Math.max(1, problem.retryAfter().plusMillis(999).toSeconds())));
+        }
         headers.setContentType(MediaType.APPLICATION_PROBLEM_JSON);
         return ResponseEntity.status(problem.kind().status())
                 .headers(headers)
@@ -91,7 +101,7 @@ final class ProblemAdvice {
     private static Problem problem(Exception exception, HttpServletRequest request, HttpHeaders headers) {
         return switch (exception) {
             case ProblemException ours -> ours.problem();
-            case NotDone notDone -> notDone(notDone, headers);
+            case NotDone notDone -> notDone(notDone);
             case HttpMessageNotReadableException unreadable -> unreadable(unreadable);
             case JacksonException unreadable -> json(unreadable);
             case MethodArgumentTypeMismatchException mismatch -> mismatch(mismatch.getName(), mismatch);
@@ -117,37 +127,36 @@ final class ProblemAdvice {
                                 : media.getContentType() + " cannot be read here.");
             case NoHandlerFoundException none -> notFound(request);
             case NoResourceFoundException none -> notFound(request);
+            case FailedLogins.TooMany many ->
+                said(ProblemKind.TOO_MANY_FAILED_LOGINS, many).retryAfter(many.retryAfter());
+            case AuthenticationServiceException unknown ->
+                said(ProblemKind.IDENTITY_PROVIDER_UNAVAILABLE, unknown).retryAfter(PROVIDER_PAUSE);
             case AuthenticationException unauthenticated -> {
                 headers.set(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
                 yield said(ProblemKind.UNAUTHENTICATED, unauthenticated);
             }
             case AccessDeniedException denied -> said(ProblemKind.FORBIDDEN, denied);
             case PessimisticLockingFailureException locked ->
-                busy("A lock was not free in time.", Duration.ofSeconds(1), headers);
-            case PessimisticLockException locked ->
-                busy("A lock was not free in time.", Duration.ofSeconds(1), headers);
-            case LockTimeoutException locked -> busy("A lock was not free in time.", Duration.ofSeconds(1), headers);
-            case QueryTimeoutException late ->
-                busy("The database did not answer in time.", Duration.ofSeconds(1), headers);
-            case DataAccessResourceFailureException lost -> databaseUnavailable(lost, headers);
-            case CannotCreateTransactionException lost -> databaseUnavailable(lost, headers);
+                busy("A lock was not free in time.", Duration.ofSeconds(1));
+            case PessimisticLockException locked -> busy("A lock was not free in time.", Duration.ofSeconds(1));
+            case LockTimeoutException locked -> busy("A lock was not free in time.", Duration.ofSeconds(1));
+            case QueryTimeoutException late -> busy("The database did not answer in time.", Duration.ofSeconds(1));
+            case DataAccessResourceFailureException lost -> databaseUnavailable(lost);
+            case CannotCreateTransactionException lost -> databaseUnavailable(lost);
             case ErrorResponse other when other.getStatusCode().is4xxClientError() -> other(other);
-            case Exception lost when isLostConnection(lost) -> databaseUnavailable(lost, headers);
+            case Exception lost when isLostConnection(lost) -> databaseUnavailable(lost);
             case Exception unexpected -> internal(unexpected, request);
         };
     }
 
-    private static Problem notDone(NotDone notDone, HttpHeaders headers) {
+    private static Problem notDone(NotDone notDone) {
         return switch (notDone) {
             case NotDone.Refused refused -> RefusalProblems.of(refused.host(), refused.refusal());
             case NotDone.NotFound missing ->
                 new Problem(ProblemKind.NOT_FOUND, "There is no " + missing.getMessage() + ".");
             case NotDone.Stale stale -> said(ProblemKind.STALE, stale);
             case NotDone.Busy busy ->
-                busy(
-                        "The matrix lock of host " + busy.getMessage() + " was not free in time.",
-                        busy.retryAfter(),
-                        headers);
+                busy("The matrix lock of host " + busy.getMessage() + " was not free in time.", busy.retryAfter());
             case NotDone.HostNotEmpty host ->
                 new Problem(
                                 ProblemKind.HOST_NOT_EMPTY,
@@ -268,15 +277,14 @@ final class ProblemAdvice {
                 .remedy("The resources there are: /swagger-ui, /v3/api-docs.");
     }
 
-    private static Problem busy(String detail, Duration retryAfter, HttpHeaders headers) {
-        retryAfter(headers, retryAfter);
-        return new Problem(ProblemKind.BUSY, detail);
+    private static Problem busy(String detail, Duration retryAfter) {
+        return new Problem(ProblemKind.BUSY, detail).retryAfter(retryAfter);
     }
 
-    private static Problem databaseUnavailable(Exception lost, HttpHeaders headers) {
+    private static Problem databaseUnavailable(Exception lost) {
         LOG.warn("The database cannot be reached: {}", lost.toString());
-        retryAfter(headers, DATABASE_PAUSE);
-        return new Problem(ProblemKind.DATABASE_UNAVAILABLE, "The server cannot reach its database.");
+        return new Problem(ProblemKind.DATABASE_UNAVAILABLE, "The server cannot reach its database.")
+                .retryAfter(DATABASE_PAUSE);
     }
 
     private static Problem internal(Exception unexpected, HttpServletRequest request) {
@@ -300,13 +308,6 @@ final class ProblemAdvice {
 
     private static Problem malformed(String detail) {
         return new Problem(ProblemKind.MALFORMED_REQUEST, detail);
-    }
-
-    /** In whole seconds, rounded up. */
-    private static void retryAfter(HttpHeaders headers, Duration pause) {
-        headers.set(
-                HttpHeaders.RETRY_AFTER,
-                String.valueOf(Math.max(1, pause.plusMillis(999).toSeconds())));
     }
 
     private static boolean isLostConnection(Exception exception) {

@@ -73,8 +73,10 @@ final class ProblemDocumentation implements GlobalOperationCustomizer, GlobalOpe
                 ProblemKind.MALFORMED_REQUEST,
                 ProblemKind.UNAUTHENTICATED,
                 ProblemKind.FORBIDDEN,
+                ProblemKind.TOO_MANY_FAILED_LOGINS,
                 ProblemKind.NOT_ACCEPTABLE,
-                ProblemKind.DATABASE_UNAVAILABLE);
+                ProblemKind.DATABASE_UNAVAILABLE,
+                ProblemKind.IDENTITY_PROVIDER_UNAVAILABLE);
         for (MethodParameter parameter : method.getMethodParameters()) {
             if (parameter.hasParameterAnnotation(PathVariable.class)) {
                 kinds.add(ProblemKind.NOT_FOUND);
@@ -128,7 +130,8 @@ final class ProblemDocumentation implements GlobalOperationCustomizer, GlobalOpe
         if (slugs.contains(ProblemKind.UNAUTHENTICATED.slug())) {
             response.addHeaderObject("WWW-Authenticate", header("How to be let in", "Bearer"));
         }
-        if (slugs.contains(ProblemKind.DATABASE_UNAVAILABLE.slug())) {
+        if (slugs.contains(ProblemKind.DATABASE_UNAVAILABLE.slug())
+                || slugs.contains(ProblemKind.TOO_MANY_FAILED_LOGINS.slug())) {
             response.addHeaderObject("Retry-After", header("Seconds", "1"));
         }
         return response;

@@ -86,6 +86,13 @@ enum ProblemKind {
             null,
             "Send the header Authorization: Bearer and a token. An admin makes one with apportion token create."),
     FORBIDDEN(403, "The role does not allow this", null, "Use a token with the role that the detail names."),
+    TOO_MANY_FAILED_LOGINS(
+            429,
+            "Too many wrong tokens",
+            null,
+            "Correct the token, and try again after the time in Retry-After. Callers at other addresses are let in."),
+    TOO_MANY_STREAMS(
+            429, "Too many streams are open", null, "Close those that nobody reads, or use one stream for all hosts."),
     METHOD_NOT_ALLOWED(405, "The method is not for this resource", null, "Use one of the methods in the header Allow."),
     NOT_ACCEPTABLE(406, "None of the accepted media types can be given", null, "Accept application/json."),
     UNSUPPORTED_MEDIA_TYPE(415, "The body's media type cannot be read", null, "Send Content-Type: application/json."),
@@ -98,6 +105,11 @@ enum ProblemKind {
                     + " after the number before it are all."),
     DATABASE_UNAVAILABLE(
             503, "The database cannot be reached", null, "Try again. Whether a change was stored, a GET will tell."),
+    IDENTITY_PROVIDER_UNAVAILABLE(
+            503,
+            "The identity provider cannot be reached",
+            null,
+            "Try again. Meanwhile a token made by apportion token create serves."),
     BUSY(503, "The host is busy", null, "Try again after the time in Retry-After. Nothing was changed."),
     INTERNAL(500, "Something went wrong in the server", null, "Report the request id: the server's log tells more.");
 

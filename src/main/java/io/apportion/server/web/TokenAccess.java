@@ -1,30 +1,27 @@
 package io.apportion.server.web;
 
 import io.apportion.server.identity.FirstAdmin;
-import io.apportion.server.identity.Identity;
 import io.apportion.server.identity.IdentitySettings;
+import io.apportion.server.identity.JwtSettings;
+import io.apportion.server.identity.ProviderTokens;
 import io.apportion.server.identity.TokenService;
-import jakarta.servlet.FilterChain;
-import jakarta.servlet.ServletException;
-import jakarta.servlet.http.HttpServletRequest;
-import jakarta.servlet.http.HttpServletResponse;
-import java.io.IOException;
-import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.time.Clock;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.security.oauth2.server.resource.autoconfigure.OAuth2ResourceServerProperties;
+import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.web.server.Ssl;
+import org.springframework.boot.web.server.autoconfigure.ServerProperties;
 import org.springframework.context.annotation.Bean;
-import org.springframework.http.HttpHeaders;
-import org.springframework.security.authentication.BadCredentialsException;
-import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
-import org.springframework.security.core.authority.AuthorityUtils;
-import org.springframework.security.core.context.SecurityContextHolder;
-import org.springframework.security.core.context.SecurityContextImpl;
 import org.springframework.security.web.SecurityFilterChain;
-import org.springframework.security.web.access.intercept.AuthorizationFilter;
-import org.springframework.web.filter.OncePerRequestFilter;
+import org.springframework.security.web.header.HeaderWriterFilter;
 
-/** The server's way of access: each request shows a token. Imported by {@code ServerApplication}. */
+/**
+ * The server's way of access: each request shows a token, Apportion's own or one of the site's identity provider; or its
+ * connection a certificate. Imported by {@code ServerApplication}.
+ */
+@EnableConfigurationProperties(OAuth2ResourceServerProperties.class)
 public class TokenAccess extends Guarded {
 
     @Bean
@@ -33,38 +30,38 @@ public class TokenAccess extends Guarded {
     }
 
     @Bean
-    SecurityFilterChain access(HttpSecurity http, FilterProblems problems, TokenService tokens) {
-        http.addFilterBefore(new BearerTokens(tokens), AuthorizationFilter.class);
-        return chain(http, problems, new AccessRules(false));
+    BearerTokens bearerTokens(
+            TokenService tokens,
+            OAuth2ResourceServerProperties provider,
+            JwtSettings jwt,
+            WebSettings settings,
+            Clock clock) {
+        return new BearerTokens(
+                tokens,
+                ProviderTokens.of(provider.getJwt(), jwt, clock),
+                new FailedLogins(settings.failedLogins(), settings.failedLoginsWithin(), clock));
     }
 
-    /** Finds out whose token a request shows. One that shows none goes on without an identity. */
-    private static final class BearerTokens extends OncePerRequestFilter {
-
-        private static final Pattern BEARER = Pattern.compile("Bearer +([!-~]{1,512})", Pattern.CASE_INSENSITIVE);
-
-        private final TokenService tokens;
-
-        BearerTokens(TokenService tokens) {
-            this.tokens = tokens;
+    @Bean
+    SecurityFilterChain access(
+            HttpSecurity http,
+            FilterProblems problems,
+            BearerTokens tokens,
+            WebSettings settings,
+            ObjectProvider<ServerProperties> server,
+            ObjectProvider<SslBundles> bundles) {
+        http.oauth2ResourceServer(bearers -> bearers.authenticationManagerResolver(request -> tokens)
+                .authenticationEntryPoint(problems::answer)
+                .accessDeniedHandler(problems::answer));
+        ServerProperties properties = server.getIfAvailable();
+        Ssl ssl = properties == null ? null : properties.getSsl();
+        if (ssl != null && ClientCertificates.areAskedFor(ssl)) {
+            ClientCertificates.requireAuthority(ssl, bundles.getObject());
+            http.x509(certificates -> certificates.x509AuthenticationFilter(ClientCertificates.filter()));
         }
-
-        @Override
-        protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
-                throws ServletException, IOException {
-            String header = request.getHeader(HttpHeaders.AUTHORIZATION);
-            if (header != null) {
-                Matcher bearer = BEARER.matcher(header);
-                Optional<Identity> identity = bearer.matches() ? tokens.identify(bearer.group(1)) : Optional.empty();
-                SecurityContextHolder.setContext(
-                        new SecurityContextImpl(UsernamePasswordAuthenticationToken.authenticated(
-                                identity.orElseThrow(() -> new BadCredentialsException(
-                                        "The token is unknown, revoked or expired, or the header is not Bearer"
-                                                + " and a token.")),
-                                null,
-                                AuthorityUtils.NO_AUTHORITIES)));
-            }
-            chain.doFilter(request, response);
+        if (!settings.allowedOrigins().isEmpty()) {
+            http.addFilterAfter(new OtherOrigins(settings.allowedOrigins()), HeaderWriterFilter.class);
         }
+        return chain(http, problems, new AccessRules(false));
     }
 }

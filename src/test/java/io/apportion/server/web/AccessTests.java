@@ -25,7 +25,11 @@ import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /** Who gets in, and who may do what. */
-@SpringBootTest(classes = ServerApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+@SpringBootTest(
+        classes = ServerApplication.class,
+        webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+        // Wrong tokens come by the dozen here, and all from one address.
+        properties = "apportion.web.failed-logins=1000000")
 class AccessTests {
 
     @LocalServerPort

@@ -57,7 +57,11 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
  * Bad input is answered as a problem, whoever refuses it, and changes nothing. Every endpoint there is gets all of it:
  * they are found by their mappings, and what is wrong for each follows from its parameters.
  */
-@SpringBootTest(classes = ServerApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+@SpringBootTest(
+        classes = ServerApplication.class,
+        webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+        // Wrong tokens come by the dozen here, and all from one address.
+        properties = "apportion.web.failed-logins=1000000")
 class BadInputTests {
 
     private static final UUID MDEV = UUID.fromString("62177883-f1bb-47f0-914d-32a22e3a8804");

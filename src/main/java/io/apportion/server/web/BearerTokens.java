@@ -1,0 +1,51 @@
+package io.apportion.server.web;
+
+import io.apportion.server.identity.Identity;
+import io.apportion.server.identity.ProviderTokens;
+import io.apportion.server.identity.TokenService;
+import java.util.Optional;
+import org.springframework.security.authentication.AuthenticationManager;
+import org.springframework.security.authentication.BadCredentialsException;
+import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
+import org.springframework.security.core.Authentication;
+import org.springframework.security.core.authority.AuthorityUtils;
+import org.springframework.security.oauth2.server.resource.authentication.BearerTokenAuthenticationToken;
+import org.springframework.security.web.authentication.WebAuthenticationDetails;
+
+/** Finds out whose token a request shows, by its form: Apportion's own, or else the identity provider's. */
+final class BearerTokens implements AuthenticationManager {
+
+    private final TokenService tokens;
+    private final Optional<ProviderTokens> provider;
+    private final FailedLogins failures;
+
+    BearerTokens(TokenService tokens, Optional<ProviderTokens> provider, FailedLogins failures) {
+        this.tokens = tokens;
+        this.provider = provider;
+        this.failures = failures;
+    }
+
+    @Override
+    public Authentication authenticate(Authentication request) {
+        BearerTokenAuthenticationToken shown = (BearerTokenAuthenticationToken) request;
+        String address = shown.getDetails() instanceof WebAuthenticationDetails details
+                ? String.valueOf(details.getRemoteAddress())
+                : "";
+        failures.check(address);
+        try {
+            return UsernamePasswordAuthenticationToken.authenticated(
+                    identify(shown.getToken()), null, AuthorityUtils.NO_AUTHORITIES);
+        } catch (BadCredentialsException bad) {
+            failures.add(address);
+            throw bad;
+        }
+    }
+
+    private Identity identify(String token) {
+        if (TokenService.isToken(token) || provider.isEmpty()) {
+            return tokens.identify(token)
+                    .orElseThrow(() -> new BadCredentialsException("The token is unknown, revoked or expired."));
+        }
+        return provider.get().identify(token);
+    }
+}
