@@ -8,9 +8,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 /**
  * @param adminTokenFile where the server writes a token for its first admin
  * @param rememberTokens for how long a token that was good is not looked up again: a revoked one may be taken by other
- *     replicas for so long
+ *     replicas, and its streams go on, for so long
  */
 @ConfigurationProperties("apportion.identity")
 public record IdentitySettings(
         @DefaultValue("./data/admin-token") Path adminTokenFile,
-        @DefaultValue("10s") Duration rememberTokens) {}
+        @DefaultValue("5s") Duration rememberTokens) {}

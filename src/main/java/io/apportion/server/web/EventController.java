@@ -57,7 +57,7 @@ final class EventController {
                             + " again with that id as Last-Event-ID misses none. Without Last-Event-ID and after, the"
                             + " stream begins with what happens next. A position that was pruned is gone, and so is one"
                             + " that was given by a database which was lost and restored from a backup.")
-    @Problems(ProblemKind.GONE)
+    @Problems({ProblemKind.GONE, ProblemKind.TOO_MANY_STREAMS})
     PageView<EventView> list(
             @Parameter(description = "Only those of this host") @RequestParam(required = false) @Nullable String host,
             @Parameter(description = "Only those of this mdev") @RequestParam(required = false) @Nullable UUID mdev,

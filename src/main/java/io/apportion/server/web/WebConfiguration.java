@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import io.apportion.ap.ApMask;
 import io.apportion.ap.Queue;
+import io.apportion.server.identity.TokenService;
 import java.beans.PropertyEditorSupport;
 import java.time.Instant;
 import java.util.List;
@@ -11,6 +12,8 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.core.convert.converter.Converter;
 import org.springframework.core.convert.converter.ConverterFactory;
 import org.springframework.format.FormatterRegistry;
+import org.springframework.scheduling.annotation.SchedulingConfigurer;
+import org.springframework.scheduling.config.ScheduledTaskRegistrar;
 import org.springframework.web.bind.WebDataBinder;
 import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.InitBinder;
@@ -20,7 +23,15 @@ import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 
 /** How paths and queries are read: as strictly as bodies are. */
 @Configuration(proxyBeanMethods = false)
-class WebConfiguration implements WebMvcConfigurer {
+class WebConfiguration implements WebMvcConfigurer, SchedulingConfigurer {
+
+    private final OpenStreams streams;
+    private final TokenService tokens;
+
+    WebConfiguration(OpenStreams streams, TokenService tokens) {
+        this.streams = streams;
+        this.tokens = tokens;
+    }
 
     @Override
     public void addFormatters(FormatterRegistry registry) {
@@ -41,6 +52,12 @@ class WebConfiguration implements WebMvcConfigurer {
     @Override
     public void addInterceptors(InterceptorRegistry registry) {
         registry.addInterceptor(new KnownParameters());
+        registry.addInterceptor(streams);
+    }
+
+    @Override
+    public void configureTasks(ScheduledTaskRegistrar tasks) {
+        tasks.addFixedDelayTask(streams::look, tokens.pause());
     }
 
     @SuppressWarnings("rawtypes")

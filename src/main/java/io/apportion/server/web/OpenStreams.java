@@ -1,0 +1,173 @@
+package io.apportion.server.web;
+
+import io.apportion.server.identity.Identity;
+import io.apportion.server.identity.Role;
+import io.apportion.server.identity.TokenService;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.core.annotation.AnnotatedElementUtils;
+import org.springframework.http.MediaType;
+import org.springframework.security.core.Authentication;
+import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.stereotype.Component;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.method.HandlerMethod;
+import org.springframework.web.servlet.HandlerInterceptor;
+
+/**
+ * Counts the streams that are open, so that nobody holds too many, and ends those of callers whose token was revoked or has
+ * expired. Agents' are counted where they are served: one for each host.
+ */
+@Component
+final class OpenStreams implements HandlerInterceptor {
+
+    private static final Logger LOG = LoggerFactory.getLogger(OpenStreams.class);
+    private static final String ATTRIBUTE = OpenStreams.class.getName();
+    private static final Duration PAUSE = Duration.ofSeconds(5);
+
+    private final WebSettings settings;
+    private final TokenService tokens;
+    private final Clock clock;
+    private final Map<HandlerMethod, Boolean> streaming = new ConcurrentHashMap<>();
+    private final Set<Open> open = ConcurrentHashMap.newKeySet();
+
+    /** Whether the last look whose tokens are still good went well. */
+    private boolean looked = true;
+
+    OpenStreams(WebSettings settings, TokenService tokens, Clock clock) {
+        this.settings = settings;
+        this.tokens = tokens;
+        this.clock = clock;
+    }
+
+    private static final class Open {
+
+        private final Identity identity;
+        private final String address;
+        private final Thread thread = Thread.currentThread();
+        private boolean over;
+
+        Open(Identity identity, String address) {
+            this.identity = identity;
+            this.address = address;
+        }
+
+        /** What serves it waits and writes, and gives up at an interrupt. */
+        synchronized void end() {
+            if (!over) {
+                thread.interrupt();
+            }
+        }
+
+        /** Its thread is somebody else's from now on. */
+        synchronized void close() {
+            over = true;
+            Thread.interrupted();
+        }
+
+        boolean isLimited() {
+            return identity.role() != Role.AGENT;
+        }
+    }
+
+    @Override
+    public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
+        Identity identity = identity();
+        if (identity == null
+                || !(handler instanceof HandlerMethod method)
+                || !streaming.computeIfAbsent(method, OpenStreams::isStreaming)) {
+            return true;
+        }
+        Open stream = new Open(identity, request.getRemoteAddr());
+        open.add(stream);
+        request.setAttribute(ATTRIBUTE, stream);
+        if (stream.isLimited()) {
+            check(stream);
+        }
+        return true;
+    }
+
+    /** After it is counted itself: of two that come at once, at most one too many is refused, and never one too few. */
+    private void check(Open stream) {
+        List<Open> others = open.stream().filter(Open::isLimited).toList();
+        long ofCaller = others.stream()
+                .filter(other -> other.identity.actor().equals(stream.identity.actor()))
+                .count();
+        long ofAddress = others.stream()
+                .filter(other -> other.address.equals(stream.address))
+                .count();
+        if (ofCaller > settings.streamsOfCaller() || ofAddress > settings.streamsOfAddress()) {
+            open.remove(stream);
+            throw new ProblemException(new Problem(
+                            ProblemKind.TOO_MANY_STREAMS,
+                            ofCaller > settings.streamsOfCaller()
+                                    ? stream.identity.actor() + " has " + (ofCaller - 1) + " streams open."
+                                    : "From this address " + (ofAddress - 1) + " streams are open.")
+                    .retryAfter(PAUSE));
+        }
+    }
+
+    @Override
+    public void afterCompletion(
+            HttpServletRequest request, HttpServletResponse response, Object handler, @Nullable Exception failure) {
+        if (request.getAttribute(ATTRIBUTE) instanceof Open stream) {
+            open.remove(stream);
+            stream.close();
+        }
+    }
+
+    /** Ends the streams of those who would not be let in any more. */
+    void look() {
+        Set<Open> present = new HashSet<>(open);
+        Set<UUID> good;
+        try {
+            good = tokens.lookAgain(present.stream()
+                    .map(stream -> stream.identity.token())
+                    .filter(Objects::nonNull)
+                    .collect(Collectors.toSet()));
+            looked = true;
+        } catch (RuntimeException notNow) {
+            if (looked) {
+                LOG.warn(
+                        "It cannot be seen which tokens are still good, and will be tried again: {}",
+                        notNow.toString());
+            }
+            looked = false;
+            return;
+        }
+        Instant now = clock.instant();
+        for (Open stream : present) {
+            Identity identity = stream.identity;
+            boolean revoked = identity.token() != null && !good.contains(identity.token());
+            boolean expired = identity.until() != null && !now.isBefore(identity.until());
+            if (revoked || expired) {
+                LOG.info("A stream of {} ends: its token or certificate is not good any more", identity.actor());
+                stream.end();
+            }
+        }
+    }
+
+    private static @Nullable Identity identity() {
+        Authentication authentication = SecurityContextHolder.getContext().getAuthentication();
+        return authentication != null && authentication.getPrincipal() instanceof Identity identity ? identity : null;
+    }
+
+    private static boolean isStreaming(HandlerMethod method) {
+        RequestMapping mapping = AnnotatedElementUtils.findMergedAnnotation(method.getMethod(), RequestMapping.class);
+        return mapping != null && List.of(mapping.produces()).contains(MediaType.TEXT_EVENT_STREAM_VALUE);
+    }
+}
