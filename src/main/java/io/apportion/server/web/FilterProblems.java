@@ -30,6 +30,9 @@ final class FilterProblems extends OncePerRequestFilter {
         try {
             chain.doFilter(request, response);
         } catch (RuntimeException | ServletException | IOException e) {
+            if (!response.isCommitted()) {
+                SafeHeaders.on(response);
+            }
             if (!answer(request, response, e)) {
                 throw e;
             }

@@ -77,6 +77,7 @@ final class TomcatRefusals implements WebServerFactoryCustomizer<TomcatServletWe
                 Problem problem = problem(status);
                 String path = request.getRequestURI();
                 response.setStatus(problem.kind().status());
+                SafeHeaders.on(response);
                 response.setHeader(RequestIds.HEADER, requestId);
                 response.setContentType(Problem.MEDIA_TYPE);
                 response.setCharacterEncoding(StandardCharsets.UTF_8);
