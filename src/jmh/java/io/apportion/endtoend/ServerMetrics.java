@@ -19,7 +19,7 @@ final class ServerMetrics {
     private final Map<String, Double> values = new TreeMap<>();
 
     static ServerMetrics read(ServerProcess server, HttpClient http) throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(server.address().resolve("/actuator/prometheus"))
+        HttpRequest request = HttpRequest.newBuilder(server.management().resolve("/actuator/prometheus"))
                 .header("Authorization", "Bearer " + server.token())
                 .build();
         ServerMetrics metrics = new ServerMetrics();

@@ -33,6 +33,7 @@ final class ServerProcess implements AutoCloseable {
     private final HttpClient http =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
     private final int port;
+    private final int managementPort;
     private @Nullable Process process;
     private String token = "";
 
@@ -50,13 +51,20 @@ final class ServerProcess implements AutoCloseable {
         this.java = java;
         this.folder = folder;
         this.options = List.of(options);
-        try (ServerSocket free = new ServerSocket(0)) {
+        try (ServerSocket free = new ServerSocket(0);
+                ServerSocket other = new ServerSocket(0)) {
             this.port = free.getLocalPort();
+            this.managementPort = other.getLocalPort();
         }
     }
 
     URI address() {
         return URI.create("http://127.0.0.1:" + port);
+    }
+
+    /** Where health and metrics are. */
+    URI management() {
+        return URI.create("http://127.0.0.1:" + managementPort);
     }
 
     String token() {
@@ -73,6 +81,7 @@ final class ServerProcess implements AutoCloseable {
             command.add("server");
         }
         command.add("--server.port=" + port);
+        command.add("--management.server.port=" + managementPort);
         command.add("--apportion.data=" + folder);
         command.add("--apportion.identity.admin-token-file=" + folder.resolve("admin-token"));
         command.add("--spring.datasource.url=jdbc:h2:file:" + folder.resolve("apportion")
@@ -99,7 +108,7 @@ final class ServerProcess implements AutoCloseable {
     private boolean answers() throws InterruptedException {
         try {
             return http.send(
-                                    HttpRequest.newBuilder(address().resolve("/actuator/health/liveness"))
+                                    HttpRequest.newBuilder(management().resolve("/actuator/health/liveness"))
                                             .build(),
                                     BodyHandlers.discarding())
                             .statusCode()

@@ -142,6 +142,7 @@ final class Site implements AutoCloseable {
             }
             command.addAll(List.of(
                     "--server.port=" + port,
+                    "--management.server.port=0",
                     "--apportion.data=" + folder,
                     "--apportion.identity.admin-token-file=" + folder.resolve("admin-token"),
                     "--spring.datasource.url=" + url(),
