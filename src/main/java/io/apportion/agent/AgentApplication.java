@@ -17,14 +17,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
-import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.boot.ssl.SslBundle;
-import org.springframework.boot.ssl.pem.PemSslStoreBundle;
-import org.springframework.boot.ssl.pem.PemSslStoreDetails;
 
 /** {@code apportion agent}: puts the agent of this host together, from its configuration and the real kernel. */
 public final class AgentApplication {
@@ -175,8 +171,8 @@ public final class AgentApplication {
         return new AgentSettings(
                 host(settings),
                 settings.server(),
-                TokenFile.read(settings.tokenFile()),
-                trust(settings.trustedCertificates()),
+                token(settings),
+                tls(settings),
                 settings.keep().keep(),
                 settings.timings().ofAgent());
     }
@@ -189,16 +185,29 @@ public final class AgentApplication {
                         .strip();
     }
 
-    private static @Nullable SSLContext trust(@Nullable Path certificates) throws IOException {
-        if (certificates == null) {
+    /** @return null: the token is not needed, and there is none */
+    private static @Nullable String token(AgentFileSettings settings) throws IOException {
+        return settings.clientCertificate() != null && Files.notExists(settings.tokenFile())
+                ? null
+                : TokenFile.read(settings.tokenFile());
+    }
+
+    private static @Nullable TlsFiles tls(AgentFileSettings settings) throws IOException {
+        Path certificate = settings.clientCertificate();
+        Path key = settings.clientKey();
+        if ((certificate == null) != (key == null)) {
+            throw new IllegalArgumentException(
+                    "apportion.agent.client-certificate and client-key go together: neither is of use alone");
+        }
+        if (key != null) {
+            TokenFile.requirePrivate(key);
+        }
+        if (certificate == null && settings.trustedCertificates() == null) {
             return null;
         }
-        PemSslStoreDetails trusted = PemSslStoreDetails.forCertificates(Files.readString(certificates));
-        try {
-            return SslBundle.of(new PemSslStoreBundle(null, trusted)).createSslContext();
-        } catch (IllegalStateException malformed) {
-            throw new IOException(certificates + " has no certificates: " + malformed.getMessage(), malformed);
-        }
+        TlsFiles tls = new TlsFiles(settings.trustedCertificates(), certificate, key);
+        tls.newest();
+        return tls;
     }
 
     static SysfsSettings sysfsSettings(AgentFileSettings settings) {

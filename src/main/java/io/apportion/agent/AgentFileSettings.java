@@ -19,6 +19,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param host the host's name at the server; the kernel's own name if it is not given
  * @param tokenFile with the bearer token, for root's eyes only
  * @param trustedCertificates PEM file of whoever signs the server's certificate; the Java runtime's list if not given
+ * @param clientCertificate PEM file of the certificate by which the server knows this agent, with or instead of a token
+ * @param clientKey its private key, for root's eyes only
  * @param state where the agent keeps what it knows
  * @param sysfs where sysfs is mounted, as {@code proc} and {@code dev} say it of the others
  * @param machineId systemd's
@@ -32,6 +34,8 @@ record AgentFileSettings(
         @Nullable String host,
         @DefaultValue("/etc/apportion/agent-token") Path tokenFile,
         @Nullable Path trustedCertificates,
+        @Nullable Path clientCertificate,
+        @Nullable Path clientKey,
         @DefaultValue KeepSettings keep,
         @DefaultValue("/var/lib/apportion-agent/state.json") Path state,
         @DefaultValue("/sys") Path sysfs,

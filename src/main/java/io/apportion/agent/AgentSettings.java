@@ -5,7 +5,6 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Locale;
-import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,15 +12,15 @@ import org.jspecify.annotations.Nullable;
  *
  * @param host the host's name at the server
  * @param server the server's address without the path of the API; https, or http to this machine itself
- * @param token the bearer token; null where the server asks for none, as in the demo
- * @param trust whose certificate the server may have; null: whomever the Java runtime trusts
+ * @param token the bearer token; null where the server asks for none, as in the demo, or knows the agent by its certificate
+ * @param tls whose certificate the server may have, and the agent's own; null: whomever the Java runtime trusts, and none
  * @param keep what the host's administrator never lets Apportion free, bind or assign
  */
 public record AgentSettings(
         String host,
         URI server,
         @Nullable String token,
-        @Nullable SSLContext trust,
+        @Nullable TlsFiles tls,
         Keep keep,
         Timings timings) {
 

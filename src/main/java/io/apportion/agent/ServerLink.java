@@ -19,8 +19,13 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -33,7 +38,11 @@ final class ServerLink implements AutoCloseable {
     private final AgentSettings settings;
     private final String path;
     private final ExecutorService threads;
-    private final HttpClient client;
+
+    // Guarded by this.
+    private HttpClient client;
+    private @Nullable SSLContext tls;
+    private final Set<HttpClient> earlier = new HashSet<>();
 
     ServerLink(AgentSettings settings) {
         this.settings = settings;
@@ -44,15 +53,32 @@ final class ServerLink implements AutoCloseable {
         this.threads = Executors.newThreadPerTaskExecutor(Thread.ofVirtual()
                 .name("agent-" + settings.host() + "-http-", 0)
                 .factory());
+        this.client = client(null);
+    }
+
+    private HttpClient client(@Nullable SSLContext tls) {
         HttpClient.Builder builder = HttpClient.newBuilder()
                 .version(Version.HTTP_1_1)
                 .followRedirects(Redirect.NEVER) // the token is for this server alone
                 .connectTimeout(settings.timings().silence())
                 .executor(threads);
-        if (settings.trust() != null) {
-            builder.sslContext(settings.trust());
+        if (tls != null) {
+            builder.sslContext(tls);
         }
-        this.client = builder.build();
+        return builder.build();
+    }
+
+    /** Once certificates were renewed it is another one: its connections are new. What is under way goes on over the old. */
+    private synchronized HttpClient client() throws IOException {
+        SSLContext newest = settings.tls() == null ? null : settings.tls().newest();
+        if (!Objects.equals(newest, tls)) {
+            earlier.removeIf(HttpClient::isTerminated);
+            earlier.add(client);
+            client.shutdown();
+            client = client(newest);
+            tls = newest;
+        }
+        return client;
     }
 
     Session open(Hello hello) throws IOException, InterruptedException {
@@ -80,14 +106,14 @@ final class ServerLink implements AutoCloseable {
     }
 
     /** Dials; what comes, an error too, is got from the stream. */
-    DesiredStream desired(long session) {
+    DesiredStream desired(long session) throws IOException {
         HttpRequest request = request("/desired?session=" + session)
                 .header("Accept", "text/event-stream")
                 .header("Cache-Control", "no-store")
                 .GET()
                 .build();
         DesiredStream stream = new DesiredStream(settings.timings().silence());
-        stream.dialled(client.sendAsync(request, stream));
+        stream.dialled(client().sendAsync(request, stream));
         return stream;
     }
 
@@ -105,7 +131,7 @@ final class ServerLink implements AutoCloseable {
 
     private <T> T answer(HttpRequest request, Class<T> answer) throws IOException, InterruptedException {
         try {
-            HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+            HttpResponse<String> response = client().send(request, BodyHandlers.ofString());
             if (response.statusCode() != 200) {
                 throw new ServerRefusal(response.statusCode(), reason(response.body()));
             }
@@ -141,8 +167,9 @@ final class ServerLink implements AutoCloseable {
 
     /** Also ends what is under way. */
     @Override
-    public void close() {
+    public synchronized void close() {
         client.shutdownNow();
+        earlier.forEach(HttpClient::shutdownNow);
         threads.shutdownNow();
     }
 }

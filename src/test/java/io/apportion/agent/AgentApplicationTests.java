@@ -389,7 +389,9 @@ class AgentApplicationTests {
                     .isZero();
             assertThat(run("check", address, "--apportion.agent.trusted-certificates=" + folder.resolve("token")))
                     .isEqualTo(1);
-            assertThat(out()).contains(folder.resolve("token") + " has no certificates");
+            assertThat(out())
+                    .contains(folder.resolve("token") + " do not hold certificates")
+                    .doesNotContain("secret");
         } finally {
             https.stop(0);
         }

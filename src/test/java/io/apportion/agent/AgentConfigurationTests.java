@@ -60,6 +60,8 @@ class AgentConfigurationTests {
         assertThat(settings.server()).isNull();
         assertThat(settings.host()).isNull();
         assertThat(settings.trustedCertificates()).isNull();
+        assertThat(settings.clientCertificate()).isNull();
+        assertThat(settings.clientKey()).isNull();
         assertThat(settings.state()).isEqualTo(Path.of("/var/lib/apportion-agent/state.json"));
         assertThat(settings.tokenFile()).isEqualTo(Path.of("/etc/apportion/agent-token"));
     }
@@ -83,7 +85,9 @@ class AgentConfigurationTests {
                         NONE,
                         "--apportion.agent.server=https://apportion.example",
                         "--apportion.agent.host=lpar1",
-                        "--apportion.agent.trusted-certificates=/etc/apportion/ca.pem")
+                        "--apportion.agent.trusted-certificates=/etc/apportion/ca.pem",
+                        "--apportion.agent.client-certificate=/etc/apportion/agent.pem",
+                        "--apportion.agent.client-key=/etc/apportion/agent.key")
                 .settings();
         assertThat(all).isEqualTo(defaults);
 
