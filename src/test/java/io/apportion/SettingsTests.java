@@ -26,7 +26,12 @@ class SettingsTests {
         assertThat(defaults())
                 .containsExactlyInAnyOrderEntriesOf(Map.ofEntries(
                         Map.entry("apportion.identity.admin-token-file", "data/admin-token"),
-                        Map.entry("apportion.identity.remember-tokens", "PT10S"),
+                        Map.entry("apportion.identity.remember-tokens", "PT5S"),
+                        Map.entry("apportion.identity.jwt.actor-claim", "sub"),
+                        Map.entry("apportion.identity.jwt.clock-skew", "PT30S"),
+                        Map.entry("apportion.identity.jwt.roles", "{admin=admin, operator=operator, viewer=viewer}"),
+                        Map.entry("apportion.identity.jwt.roles-claim", "roles"),
+                        Map.entry("apportion.identity.jwt.scope-claim", "null"),
                         Map.entry("apportion.matrix.keep-events", "PT2160H"),
                         Map.entry("apportion.matrix.lock-timeout", "PT10S"),
                         Map.entry("apportion.matrix.repair-backoff", "PT5S"),
@@ -35,8 +40,13 @@ class SettingsTests {
                         Map.entry("apportion.push.largest-body", "16777216B"),
                         Map.entry("apportion.push.longest-stream", "PT1H"),
                         Map.entry("apportion.push.look-every", "PT1S"),
+                        Map.entry("apportion.web.allowed-origins", "[]"),
+                        Map.entry("apportion.web.failed-logins", "20"),
+                        Map.entry("apportion.web.failed-logins-within", "PT1M"),
                         Map.entry("apportion.web.max-body", "1048576B"),
-                        Map.entry("apportion.web.max-report", "16777216B")));
+                        Map.entry("apportion.web.max-report", "16777216B"),
+                        Map.entry("apportion.web.streams-of-address", "128"),
+                        Map.entry("apportion.web.streams-of-caller", "32")));
     }
 
     /**
