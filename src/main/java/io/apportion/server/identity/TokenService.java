@@ -191,15 +191,27 @@ public class TokenService {
         Known entry = known.get(key);
         Instant fresh = now.minus(remembered);
         if (entry == null || (entry.readAt().isBefore(fresh) && lookedAgain.isBefore(fresh))) {
-            known.remove(key);
             Optional<Token> found = tokens.findByHash(hash).map(TokenService::token);
             if (found.isEmpty()) {
+                known.remove(key);
                 return Optional.empty();
             }
             entry = new Known(found.get(), now);
             known.put(key, entry);
         }
-        Token token = entry.token();
+        return identity(entry.token(), now);
+    }
+
+    /**
+     * As {@link #identify}, for what is answered without the database: one that is known is not looked up, however long it
+     * could not be. Whoever revokes it while this server reaches its database makes it forgotten by {@link #lookAgain}.
+     */
+    public Optional<Identity> identifyKnown(String secret) {
+        Known entry = known.get(HexFormat.of().formatHex(hash(secret)));
+        return entry == null ? identify(secret) : identity(entry.token(), clock.instant());
+    }
+
+    private static Optional<Identity> identity(Token token, Instant now) {
         boolean expired = token.expiresAt() != null && !now.isBefore(token.expiresAt());
         return expired ? Optional.empty() : Optional.of(token.identity());
     }

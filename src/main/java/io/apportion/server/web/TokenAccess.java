@@ -24,6 +24,8 @@ import org.springframework.security.web.header.HeaderWriterFilter;
 @EnableConfigurationProperties(OAuth2ResourceServerProperties.class)
 public class TokenAccess extends Guarded {
 
+    private static final String METRICS = "/actuator/prometheus";
+
     @Bean
     FirstAdmin firstAdmin(TokenService tokens, IdentitySettings settings) {
         return new FirstAdmin(tokens, settings);
@@ -50,7 +52,8 @@ public class TokenAccess extends Guarded {
             WebSettings settings,
             ObjectProvider<ServerProperties> server,
             ObjectProvider<SslBundles> bundles) {
-        http.oauth2ResourceServer(bearers -> bearers.authenticationManagerResolver(request -> tokens)
+        http.oauth2ResourceServer(bearers -> bearers.authenticationManagerResolver(
+                        request -> request.getRequestURI().equals(METRICS) ? tokens.withoutDatabase() : tokens)
                 .authenticationEntryPoint(problems::answer)
                 .accessDeniedHandler(problems::answer));
         ServerProperties properties = server.getIfAvailable();
