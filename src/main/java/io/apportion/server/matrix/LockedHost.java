@@ -58,6 +58,9 @@ final class LockedHost {
             values (more.host_id, more.kind, more.cause, more.plugs, more.unplugs)
         """;
 
+    /** The cause of what an agent's report changes; all others are somebody's will. */
+    static final String REPORT = "report";
+
     private record Counted(String kind, String cause) {}
 
     private record Plugs(long plugs, long unplugs) {
@@ -231,7 +234,7 @@ final class LockedHost {
     @Nullable
     CommitRow store(Plan plan, String cause) {
         HostMatrix after = plan.after();
-        storeMdevs(plan);
+        storeMdevs(plan, cause.equals(REPORT));
         storeDrivers(after);
         HostRow host = row();
         Reservation managed = after.managedReservation();
@@ -300,7 +303,7 @@ final class LockedHost {
         persist(touched);
     }
 
-    private void storeMdevs(Plan plan) {
+    private void storeMdevs(Plan plan, boolean reported) {
         HostMatrix after = plan.after();
         for (UUID uuid : List.copyOf(mdevs.keySet())) {
             if (!after.mdevs().containsKey(uuid)) {
@@ -339,6 +342,7 @@ final class LockedHost {
                     ? 0
                     : guest.adapters().count() * guest.domains().count();
             present.guestQueuesImpaired = mdev.guest() == null ? 0 : impaired;
+            noteLost(present, mdev, reported && before != null ? before.guestMatrix() : guest);
             present.atNextStartLess = mdev.guest() != null && !guest.isIn(after.atNextStart(mdev));
             if (before == null || !before.assigned().equals(mdev.assigned())) {
                 changeTerms(
@@ -347,6 +351,27 @@ final class LockedHost {
                         numberTerms(mdev.assigned()));
             }
         }
+    }
+
+    /**
+     * Keeps what the attached guest lost although nobody took it away, until it has it again or it is assigned no more.
+     *
+     * @param had what the guest had before; what an operator took is not in it
+     */
+    private void noteLost(MdevRow row, Mdev mdev, Matrix had) {
+        Matrix guest = mdev.guestMatrix();
+        Matrix before = new Matrix(orNone(row.lostApm), orNone(row.lostAqm), ApMask.NONE);
+        // A guest that attached just now lost nothing yet.
+        Matrix lost = mdev.guest() == null || now.equals(row.guestSince)
+                ? Matrix.EMPTY
+                : before.or(had).and(mdev.assigned()).minus(guest);
+        row.lostApm = lost.adapters().isEmpty() ? null : lost.adapters();
+        row.lostAqm = lost.domains().isEmpty() ? null : lost.domains();
+        row.guestQueuesLost = guest.or(lost).queueCount() - guest.queueCount();
+    }
+
+    private static ApMask orNone(@Nullable ApMask mask) {
+        return mask == null ? ApMask.NONE : mask;
     }
 
     private void copy(Mdev mdev, MdevRow to) {

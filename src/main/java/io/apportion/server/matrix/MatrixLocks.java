@@ -51,7 +51,7 @@ class MatrixLocks {
         this.settings = settings;
         this.clock = clock;
         this.waited = Timer.builder("apportion.matrix.lock.wait")
-                .description("From asking for a host's matrix lock to having it")
+                .description("From asking for a host's matrix lock to having it, or to giving up")
                 .publishPercentileHistogram()
                 .register(meters);
         this.held = Timer.builder("apportion.matrix.lock.held")
@@ -81,7 +81,7 @@ class MatrixLocks {
         });
         try {
             if (!turn.free.tryAcquire(settings.lockTimeout().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new NotDone.Busy(host, Duration.ofSeconds(1));
+                throw givenUp(host, asked);
             }
             try {
                 return lockRow(host, caller, work, asked);
@@ -94,6 +94,12 @@ class MatrixLocks {
         } finally {
             turns.computeIfPresent(host, (name, present) -> --present.users == 0 ? null : present);
         }
+    }
+
+    /** What waited in vain waited too. */
+    private NotDone.Busy givenUp(String host, long asked) {
+        waited.record(System.nanoTime() - asked, TimeUnit.NANOSECONDS);
+        return new NotDone.Busy(host, Duration.ofSeconds(1));
     }
 
     private <T> T lockRow(String host, Caller caller, Function<LockedHost, T> work, long asked) {
@@ -115,7 +121,7 @@ class MatrixLocks {
                 });
             } catch (ConcurrencyFailureException | DataIntegrityViolationException conflict) {
                 if (!locked[0]) {
-                    throw new NotDone.Busy(host, Duration.ofSeconds(1));
+                    throw givenUp(host, asked);
                 }
                 if (attempt == TRIES) {
                     throw conflict;

@@ -85,12 +85,13 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
         Reading reading;
         try {
             reading = measures.read();
-        } catch (RuntimeException databaseAway) {
+        } catch (HostMeasures.CannotBeRead databaseAway) {
             // The other metrics of the process are worth most just now.
             LOG.warn("The metrics of hosts could not be read: {}", databaseAway.toString());
-            return new MetricSnapshots();
+            return new MetricSnapshots(databaseUp(0));
         }
         return new MetricSnapshots(
+                databaseUp(1),
                 plugs(
                         reading,
                         "apportion_guest_plugs",
@@ -113,6 +114,16 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
                         "apportion_mdevs_drifted",
                         "Mdevs that were applied and that the host shows otherwise",
                         Measure::drifted),
+                gauge(
+                        reading,
+                        "apportion_host_drifted",
+                        "1 while a managed reservation or driver was applied and the host shows it otherwise, else 0",
+                        host -> host.hostDrifted() ? 1 : 0),
+                gauge(
+                        reading,
+                        "apportion_host_paused",
+                        "1 while the host's policy is paused, so that nothing is pushed to it, else 0",
+                        host -> host.paused() ? 1 : 0),
                 queues(reading),
                 gauge(
                         reading,
@@ -126,6 +137,17 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
                         Measure::guestQueuesImpaired),
                 gauge(
                         reading,
+                        "apportion_guest_queues_lost",
+                        "Queues that attached guests had, are assigned still and have no more, though nobody took them"
+                                + " away: hardware or the host did",
+                        Measure::guestQueuesLost),
+                gauge(
+                        reading,
+                        "apportion_commits_failed",
+                        "Commits of which something failed on the host and was neither applied nor changed since",
+                        Measure::failed),
+                gauge(
+                        reading,
                         "apportion_commits_pending",
                         "Commits that the host has not wholly reported",
                         Measure::pending),
@@ -135,6 +157,14 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
                         "1 while the host's agent was heard in the last 30 seconds, else 0",
                         this::connected),
                 lastSeen(reading));
+    }
+
+    private static GaugeSnapshot databaseUp(double up) {
+        return GaugeSnapshot.builder()
+                .name("apportion_database_up")
+                .help("1 while this server can read its database, else 0; then the metrics of hosts are not there")
+                .dataPoint(point(Labels.EMPTY, up))
+                .build();
     }
 
     private static CounterSnapshot plugs(Reading reading, String name, String help, ToLongFunction<Plugs> count) {

@@ -174,7 +174,7 @@ public class ReportService {
         Inventory inventory = Snapshots.inventory(
                 row, host.adapters().values(), host.foreign().values());
         Plan plan = (Plan) before.matrix().plan(new Change.Observe(inventory, reboot, seen));
-        host.store(plan, "report");
+        host.store(plan, LockedHost.REPORT);
         inventoryEvents(host, plan);
         guestEvents(host, plan);
 

@@ -57,6 +57,14 @@ public class MdevRow {
 
     public int guestQueuesImpaired;
 
+    /** What left the guest matrix of the attached guest by what a report told, and is assigned still; null: nothing. */
+    public @Nullable ApMask lostApm;
+
+    public @Nullable ApMask lostAqm;
+
+    /** How many queues the guest lacks by that. */
+    public int guestQueuesLost;
+
     /** Whether the newest report shows this mdev on the host; the fields below are what it shows. */
     public boolean seen;
 

@@ -26,6 +26,7 @@ import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.ObservedHost;
 import io.apportion.wire.Report;
 import io.apportion.wire.WireFormat;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -33,6 +34,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.sql.Timestamp;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -44,6 +46,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -56,6 +60,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
@@ -91,6 +97,12 @@ class MetricsTests {
 
     @Autowired
     TokenService tokens;
+
+    @Autowired
+    Stores stores;
+
+    @Autowired
+    Clock clock;
 
     @Autowired
     JdbcTemplate jdbc;
@@ -317,6 +329,91 @@ class MetricsTests {
     }
 
     @Test
+    void guestQueuesLostCountsWhatNobodyTookAway() throws Exception {
+        startAgent();
+        createMdevOnTheHost();
+        simulated.unbind(new Queue(5, 4));
+        await().until(() -> metric("apportion_mdevs_filtered", Map.of()) == 1);
+        simulated.openGuest("vm17", mdev);
+        await().until(() -> metric("apportion_guest_queues", Map.of()) == 2);
+        assertThat(metric("apportion_guest_queues_lost", Map.of()))
+                .as("what it never had")
+                .isZero();
+
+        simulated.bind(new Queue(5, 4), true);
+        await().until(() -> metric("apportion_guest_queues", Map.of()) == 4);
+        simulated.unbind(new Queue(5, 0x47));
+        await().until(() -> metric("apportion_guest_queues_lost", Map.of()) == 2);
+        service.assign(mdev, matrix(List.of(), List.of(), List.of(0x54)), PLAINLY);
+        assertThat(metric("apportion_guest_queues_lost", Map.of()))
+                .as("whatever else happens")
+                .isEqualTo(2);
+        simulated.removeCard(4);
+        await().until(() -> metric("apportion_guest_queues_lost", Map.of()) == 4);
+        simulated.bind(new Queue(5, 0x47), true);
+        await().until(() -> metric("apportion_guest_queues_lost", Map.of()) == 2);
+        service.unassign(mdev, matrix(List.of(4), List.of(), List.of()), PLAINLY);
+        assertThat(metric("apportion_guest_queues_lost", Map.of()))
+                .as("nor is it wanted any more")
+                .isZero();
+    }
+
+    @Test
+    void guestQueuesLostEndsWithTheGuest() throws Exception {
+        startAgent();
+        createMdevOnTheHost();
+        attachGuest();
+        simulated.unbind(new Queue(5, 4));
+        await().until(() -> metric("apportion_guest_queues_lost", Map.of()) == 2);
+        simulated.closeGuest("vm17");
+        await().until(() -> metric("apportion_guest_queues_lost", Map.of()) == 0);
+        simulated.openGuest("vm18", mdev);
+        await().until(() -> metric("apportion_guest_queues", Map.of()) == 2);
+        assertThat(metric("apportion_guest_queues_lost", Map.of())).isZero();
+    }
+
+    @Test
+    void guestQueuesLostCountsNothingThatAnOperatorTook() throws Exception {
+        startAgent();
+        createMdevOnTheHost();
+        attachGuest();
+        service.setDriver(host, new Queue(5, 4), QueueDriver.NONE, BY_FORCE);
+        await().until(() -> metric("apportion_commits_pending", Map.of()) == 0);
+        assertThat(metric("apportion_guest_queues", Map.of())).isEqualTo(2);
+        assertThat(metric("apportion_guest_queues_lost", Map.of())).isZero();
+    }
+
+    @Test
+    void commitsFailedCountsUntilItIsPutRight() {
+        startAgent();
+        assertThat(metric("apportion_commits_failed", Map.of())).isZero();
+        // The host has no such queue.
+        service.setDriver(host, new Queue(4, 0x53), QueueDriver.NONE, PLAINLY);
+        await().until(() -> metric("apportion_commits_failed", Map.of()) == 1);
+        createMdevOnTheHost();
+        assertThat(metric("apportion_commits_failed", Map.of())).isEqualTo(1);
+        service.setDriver(host, new Queue(4, 0x53), null, PLAINLY);
+        await().until(() -> metric("apportion_commits_failed", Map.of()) == 0);
+    }
+
+    @Test
+    void hostDriftedTellsOfManagedDriversChangedByHand() throws Exception {
+        startAgent();
+        service.setDriver(host, new Queue(4, 4), QueueDriver.VFIO_AP, PLAINLY);
+        await().until(() -> metric("apportion_commits_pending", Map.of()) == 0);
+        assertThat(metric("apportion_host_drifted", Map.of())).isZero();
+        simulated.unbind(new Queue(4, 4));
+        await().until(() -> metric("apportion_host_drifted", Map.of()) == 1);
+    }
+
+    @Test
+    void hostPausedTellsThePolicy() {
+        assertThat(metric("apportion_host_paused", Map.of())).isZero();
+        service.putHost(host, new HostSettings(null, null, null, Policy.PAUSED, null), PLAINLY);
+        assertThat(metric("apportion_host_paused", Map.of())).isEqualTo(1);
+    }
+
+    @Test
     void commitsPendingCountsWhatNoAgentHasReported() {
         assertThat(metric("apportion_commits_pending", Map.of())).isZero();
         createMdev();
@@ -499,6 +596,36 @@ class MetricsTests {
         assertThat(ofAll("apportion_matrix_lock_wait_seconds_sum") - before).isGreaterThan(2 * seconds);
     }
 
+    /** Who waits in vain is who waits longest. */
+    @Test
+    void matrixLockWaitHasThoseThatGaveUp() throws Exception {
+        MatrixSettings impatient = new Binder(
+                        new MapConfigurationPropertySource(Map.of("impatient.lock-timeout", "50ms")))
+                .bindOrCreate("impatient", MatrixSettings.class);
+        SimpleMeterRegistry meters = new SimpleMeterRegistry();
+        MatrixLocks locks = new MatrixLocks(transactions, stores, event -> {}, impatient, clock, meters);
+        CountDownLatch locked = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        Thread holder = Thread.ofPlatform()
+                .start(() -> locks.withLock(host, Caller.SERVER, row -> {
+                    locked.countDown();
+                    try {
+                        return end.await(1, TimeUnit.MINUTES);
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                }));
+        locked.await();
+        assertThatThrownBy(() -> locks.withLock(host, Caller.SERVER, row -> true))
+                .isInstanceOf(NotDone.Busy.class);
+        end.countDown();
+        holder.join();
+
+        assertThat(meters.get("apportion.matrix.lock.wait").timer().count()).isEqualTo(2);
+        assertThat(meters.get("apportion.matrix.lock.wait").timer().max(TimeUnit.MILLISECONDS))
+                .isGreaterThanOrEqualTo(50);
+    }
+
     // ---- all together
 
     @Test
@@ -529,10 +656,12 @@ class MetricsTests {
         try {
             await().until(() -> samples().stream().noneMatch(this::isOfThisHost));
             assertThat(samples()).extracting(Sample::name).contains("apportion_matrix_lock_wait_seconds_count");
+            assertThat(ofAll("apportion_database_up")).isZero();
         } finally {
             jdbc.execute("alter table plug_counts_out_of_reach rename to plug_counts");
         }
         await().until(() -> metric("apportion_mdevs", Map.of()) == 0);
+        assertThat(ofAll("apportion_database_up")).isEqualTo(1);
     }
 
     @Test
@@ -556,10 +685,15 @@ class MetricsTests {
                 Map.entry("apportion_mdevs", host),
                 Map.entry("apportion_mdevs_filtered", host),
                 Map.entry("apportion_mdevs_drifted", host),
+                Map.entry("apportion_host_drifted", host),
+                Map.entry("apportion_host_paused", host),
+                Map.entry("apportion_database_up", none),
                 Map.entry("apportion_queues", Set.of("host", "state")),
                 Map.entry("apportion_guest_queues", host),
                 Map.entry("apportion_guest_queues_impaired", host),
+                Map.entry("apportion_guest_queues_lost", host),
                 Map.entry("apportion_commits_pending", host),
+                Map.entry("apportion_commits_failed", host),
                 Map.entry("apportion_agent_connected", host),
                 Map.entry("apportion_agent_last_seen_seconds", host)));
         for (String timer : List.of(
