@@ -1,0 +1,310 @@
+package io.apportion.server.matrix;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.apportion.agent.Agent;
+import io.apportion.agent.AgentMemory;
+import io.apportion.agent.AgentSettings;
+import io.apportion.agent.AgentSettings.Timings;
+import io.apportion.ap.ApMask;
+import io.apportion.ap.Matrix;
+import io.apportion.ap.Policy;
+import io.apportion.ap.Queue;
+import io.apportion.ap.QueueDriver;
+import io.apportion.server.FullServer;
+import io.apportion.server.identity.Role;
+import io.apportion.server.identity.TokenService;
+import io.apportion.server.matrix.MatrixService.Mode;
+import io.apportion.simulator.SimulatedHost;
+import io.apportion.wire.ObservedHost;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.transaction.PlatformTransactionManager;
+import org.springframework.transaction.support.TransactionTemplate;
+
+/**
+ * What whoever watches the server is given, held to the metrics of one run: all is well, and then one thing after the other
+ * is not.
+ */
+@FullServer
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MonitoringTests {
+
+    private static final Mode PLAINLY = new Mode(Preconditions.NONE, false, false, new Caller("test", true, "r1"));
+    private static final Timings QUICK = new Timings(
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(30),
+            Duration.ofMillis(200),
+            Duration.ofMillis(1),
+            Duration.ofMillis(100),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(1));
+
+    /** In the order of their coming, and none of them goes away again but the last. */
+    private enum State {
+        WELL,
+        CARD_BROKEN,
+        QUEUE_LOST,
+        CHANGED_BY_HAND,
+        COMMIT_FAILED,
+        LOCK_HELD,
+        AGENT_GONE,
+        DATABASE_AWAY
+    }
+
+    @LocalServerPort
+    int port;
+
+    @Autowired
+    MatrixService service;
+
+    @Autowired
+    MatrixQueries queries;
+
+    @Autowired
+    ReportService reports;
+
+    @Autowired
+    TokenService tokens;
+
+    @Autowired
+    JdbcTemplate jdbc;
+
+    @Autowired
+    HikariDataSource pool;
+
+    @Autowired
+    PlatformTransactionManager transactions;
+
+    private final HttpClient client = HttpClient.newHttpClient();
+    private final Map<String, Agent> agents = new TreeMap<>();
+    private final Map<State, Scrape> run = new EnumMap<>(State.class);
+    private String viewer = "";
+
+    // ---- the run
+
+    @BeforeAll
+    void run() throws Exception {
+        viewer = tokens.issue("prometheus", Role.VIEWER, null, null, "test", false)
+                .secret();
+        SimulatedHost first = startHost("watched1");
+        SimulatedHost second = startHost("watched2");
+        createMdev("watched1", first, "vm1");
+        createMdev("watched2", second, "vm2");
+        // Its pauses are measured once there was one.
+        System.gc();
+        scrape(State.WELL);
+
+        second.breakCard(4);
+        scrape(State.CARD_BROKEN, "apportion_guest_queues_impaired", "watched2");
+
+        first.unbind(new Queue(5, 4));
+        scrape(State.QUEUE_LOST, "apportion_guest_queues_lost", "watched1");
+
+        UUID idle = UUID.randomUUID();
+        createMdev("watched1", idle, matrix(List.of(6), List.of(4)));
+        first.edit(idle, Matrix.EMPTY);
+        scrape(State.CHANGED_BY_HAND, "apportion_mdevs_drifted", "watched1");
+
+        // The host has no such queue.
+        service.setDriver("watched2", new Queue(4, 0x53), QueueDriver.NONE, PLAINLY);
+        scrape(State.COMMIT_FAILED, "apportion_commits_failed", "watched2");
+
+        holdLock(Duration.ofMillis(1500));
+        scrape(State.LOCK_HELD);
+
+        stopAgent("watched2");
+        jdbc.update(
+                "update agents set last_seen = ? where host_id = (select id from hosts where name = 'watched2')",
+                Timestamp.from(Instant.now().minus(Duration.ofMinutes(2))));
+        scrape(State.AGENT_GONE, "apportion_agent_last_seen_seconds", "watched2", 60);
+
+        List<Connection> all = new ArrayList<>();
+        try {
+            for (int i = 0; i < pool.getMaximumPoolSize(); i++) {
+                all.add(pool.getConnection());
+            }
+            run.put(State.DATABASE_AWAY, read());
+        } finally {
+            for (Connection connection : all) {
+                connection.close();
+            }
+        }
+    }
+
+    @AfterAll
+    void end() {
+        List.copyOf(agents.keySet()).forEach(this::stopAgent);
+        client.close();
+    }
+
+    private SimulatedHost startHost(String host) {
+        service.putHost(host, new HostSettings(null, null, null, Policy.REPORT, null), PLAINLY);
+        SimulatedHost simulated = SimulatedHost.builder()
+                .highest(0x3f, 0xff)
+                .cards(4, 5, 6)
+                .domains(4, 0x47)
+                .allForGuests()
+                .build();
+        simulated.tellEverything(true);
+        String token = tokens.issue(host, Role.AGENT, host, null, "test", false).secret();
+        AgentSettings settings = new AgentSettings(
+                host, URI.create("http://localhost:" + port), token, ObservedHost.Keep.NOTHING, QUICK);
+        Agent agent = new Agent(settings, simulated, AgentMemory.ofThisProcess(), new Random(1));
+        agents.put(host, agent);
+        agent.start();
+        await().until(() -> queries.host(host).matrix().inventory().reported());
+        return simulated;
+    }
+
+    private void stopAgent(String host) {
+        agents.remove(host).close();
+    }
+
+    private static Matrix matrix(List<Integer> adapters, List<Integer> domains) {
+        return new Matrix(ApMask.of(adapters), ApMask.of(domains), ApMask.NONE);
+    }
+
+    private void createMdev(String host, SimulatedHost simulated, String guest) throws Exception {
+        UUID mdev = UUID.randomUUID();
+        createMdev(host, mdev, matrix(List.of(4, 5), List.of(4, 0x47)));
+        simulated.openGuest(guest, mdev);
+        await().until(() -> queries.host(host).matrix().mdevs().get(mdev).guest() != null);
+    }
+
+    private void createMdev(String host, UUID mdev, Matrix assigned) {
+        service.createMdev(mdev, new MdevSettings(host, null, assigned), PLAINLY);
+        await().until(() -> value(read(), "apportion_commits_pending", host) == 0);
+    }
+
+    /** Several wait so long for the first host's lock. */
+    private void holdLock(Duration time) throws InterruptedException {
+        List<Thread> asking = IntStream.range(0, 8)
+                .mapToObj(i -> new Thread(
+                        () -> service.putHost("watched1", new HostSettings(null, null, null, null, null), PLAINLY)))
+                .toList();
+        new TransactionTemplate(transactions).executeWithoutResult(locked -> {
+            jdbc.queryForList("select id from hosts where name = 'watched1' for update");
+            asking.forEach(Thread::start);
+            await().until(() -> asking.stream()
+                            .filter(thread -> thread.getState() == Thread.State.TIMED_WAITING)
+                            .count()
+                    >= asking.size() - 1);
+            long allWait = System.nanoTime();
+            await().until(() -> System.nanoTime() - allWait > time.toNanos());
+        });
+        for (Thread thread : asking) {
+            thread.join();
+        }
+    }
+
+    private void scrape(State state, String metric, String host) throws SQLException {
+        scrape(state, metric, host, 0);
+    }
+
+    private void scrape(State state, String metric, String host, double moreThan) throws SQLException {
+        await().until(() -> value(read(), metric, host) > moreThan);
+        scrape(state);
+    }
+
+    private void scrape(State state) {
+        // Elsewhere each ten seconds.
+        reports.heard(agents.keySet());
+        run.put(state, read());
+    }
+
+    /** Without what the hosts of other tests of this server have left. */
+    private Scrape read() {
+        try {
+            HttpResponse<String> response = client.send(
+                    HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/actuator/prometheus"))
+                            .header("Authorization", "Bearer " + viewer)
+                            .build(),
+                    BodyHandlers.ofString());
+            assertThat(response.statusCode()).isEqualTo(200);
+            return Scrape.of(response.body())
+                    .only(sample ->
+                            sample.labels().getOrDefault("host", "watched").startsWith("watched"));
+        } catch (IOException | InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static double value(Scrape scrape, String metric, String host) {
+        return scrape.samples().stream()
+                .filter(sample -> sample.name().equals(metric)
+                        && host.equals(sample.labels().get("host")))
+                .mapToDouble(Scrape.Sample::value)
+                .sum();
+    }
+
+    // ---- what is documented
+
+    private static final Pattern ROW = Pattern.compile("\\| `(\\w+)`( †)? \\| (\\w+) \\| ([^|]*)\\|[^|]*\\|");
+
+    @Test
+    void everyMetricIsDocumentedAndNoOther() throws IOException {
+        Map<String, String> documented = new TreeMap<>();
+        Set<String> notAlways = new HashSet<>();
+        for (String line : Files.readAllLines(Path.of("docs/metrics.md"))) {
+            Matcher row = ROW.matcher(line);
+            if (row.matches()) {
+                String type = row.group(3).equals("timer") ? "histogram" : row.group(3);
+                documented.put(
+                        row.group(1),
+                        type + " "
+                                + Arrays.stream(row.group(4).strip().split(", "))
+                                        .sorted()
+                                        .collect(Collectors.joining(", ")));
+                if (row.group(2) != null) {
+                    notAlways.add(row.group(1));
+                }
+            }
+        }
+        Map<String, String> there = new TreeMap<>();
+        run.values()
+                .forEach(scrape -> scrape.metrics().forEach((name, is) -> {
+                    // The greatest of a timer is documented with it.
+                    if (!scrape.isGreatest(name)) {
+                        there.put(name, is);
+                    }
+                }));
+        notAlways.removeAll(there.keySet());
+        documented.keySet().removeAll(notAlways);
+        assertThat(documented).isEqualTo(there);
+    }
+}
