@@ -26,6 +26,15 @@ final class Backoff {
         return Duration.ofNanos(random.nextLong(whole.toNanos() / 2, whole.toNanos() + 1));
     }
 
+    /**
+     * For what has worked and broke, perhaps for all agents of a replica in one moment: anywhere up to four times the first
+     * wait, and the next one is the first.
+     */
+    Duration spread() {
+        next = first;
+        return Duration.ofNanos(random.nextLong(4 * first.toNanos() + 1));
+    }
+
     void reset() {
         next = first;
     }

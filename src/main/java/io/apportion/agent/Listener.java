@@ -17,6 +17,9 @@ final class Listener {
     private final Backoff backoff;
     private final Complaint complaint;
 
+    /** Whether a state came on the stream dialled last. */
+    private boolean heard;
+
     Listener(AgentSettings settings, ServerLink link, Noticeboard board, RandomGenerator random) {
         this.settings = settings;
         this.link = link;
@@ -29,6 +32,7 @@ final class Listener {
     void run() throws InterruptedException {
         long session;
         while ((session = board.awaitSession()) != 0) {
+            heard = false;
             try (DesiredStream stream = link.desired(session)) {
                 board.listensOn(stream, session);
                 if (listen(stream, session)) {
@@ -39,7 +43,7 @@ final class Listener {
                     complaint.about(failure);
                 }
             }
-            board.pause(backoff.next());
+            board.pause(heard ? backoff.spread() : backoff.next());
         }
     }
 
@@ -49,7 +53,7 @@ final class Listener {
         DesiredHost desired;
         while ((desired = stream.take()) != null) {
             complaint.over();
-            backoff.reset();
+            heard = true;
             if (!desired.host().equals(settings.host())) {
                 throw new IOException("the server sent the desired state of host " + desired.host());
             }

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -94,7 +95,8 @@ final class DesiredStream {
      * @throws NotDone.NotFound when the host has gone
      */
     void run(OutputStream out, PushSettings settings) throws IOException {
-        long end = System.nanoTime() + settings.longestStream().toNanos();
+        long end = System.nanoTime()
+                + settings.lifetime(ThreadLocalRandom.current()).toNanos();
         out.flush();
         long written = System.nanoTime();
         while (true) {

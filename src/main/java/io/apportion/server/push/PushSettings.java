@@ -1,6 +1,7 @@
 package io.apportion.server.push;
 
 import java.time.Duration;
+import java.util.random.RandomGenerator;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.unit.DataSize;
@@ -10,7 +11,9 @@ import org.springframework.util.unit.DataSize;
  *     as long
  * @param lookEvery how often the newest generations of all connected hosts are read, should a wake-up be lost
  * @param heardEvery how often it is stored which agents were heard
- * @param longestStream a stream is ended after so long, and its agent dials again: with a token that may have been revoked
+ * @param longestStream a stream is ended after a half to the whole of this, and its agent dials again: with a token that
+ *     may have been revoked, and perhaps another replica. Streams that began together, as after the death of a replica, do
+ *     not end together
  * @param largestBody of a request of an agent. A report of 256 cards with 256 queues each has about 200 KB, and about 700
  *     bytes more for each mdev
  */
@@ -20,4 +23,11 @@ record PushSettings(
         @DefaultValue("1s") Duration lookEvery,
         @DefaultValue("10s") Duration heardEvery,
         @DefaultValue("1h") Duration longestStream,
-        @DefaultValue("16MB") DataSize largestBody) {}
+        @DefaultValue("16MB") DataSize largestBody) {
+
+    /** Of one stream. */
+    Duration lifetime(RandomGenerator random) {
+        long longest = longestStream.toNanos();
+        return Duration.ofNanos(random.nextLong(longest / 2, longest + 1));
+    }
+}

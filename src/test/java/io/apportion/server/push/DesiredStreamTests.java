@@ -14,6 +14,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -200,6 +201,19 @@ class DesiredStreamTests {
     @Test
     void endsAfterItsTime() throws Exception {
         new DesiredStream(1, this::newest).run(OutputStream.nullOutputStream(), settings(LONG, Duration.ofMillis(10)));
+    }
+
+    @Test
+    void thoseThatBeganTogetherDoNotEndTogether() {
+        long seed = Long.getLong("apportion.seed", new Random().nextLong());
+        Random random = new Random(seed);
+        PushSettings settings = settings(LONG, Duration.ofHours(1));
+        int[] inQuarter = new int[4];
+        for (int stream = 0; stream < 1000; stream++) {
+            inQuarter[(int) Math.min(3, settings.lifetime(random).toMinutes() / 15)]++;
+        }
+        assertThat(inQuarter).as("seed %d", seed).startsWith(0, 0);
+        assertThat(inQuarter[2]).as("seed %d", seed).isBetween(400, 600);
     }
 
     private static HostNumbers numbers(UUID incarnation, long generation) {
