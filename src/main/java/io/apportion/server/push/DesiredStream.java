@@ -39,8 +39,10 @@ final class DesiredStream {
     private boolean woken = true;
     private boolean closed;
 
-    /** What was sent last. Written by the thread that runs. */
-    private volatile @Nullable DesiredHost sent;
+    /** What was sent last, without its content: a thousand streams are open. Written by the thread that runs. */
+    private volatile @Nullable Sent sent;
+
+    private record Sent(UUID incarnation, long generation) {}
 
     private enum Signal {
         WOKEN,
@@ -84,7 +86,7 @@ final class DesiredStream {
     }
 
     private boolean isNewer(UUID incarnation, long generation) {
-        DesiredHost last = sent;
+        Sent last = sent;
         return last == null || !last.incarnation().equals(incarnation) || last.generation() < generation;
     }
 
@@ -150,7 +152,7 @@ final class DesiredStream {
         if (!isNewer(host.incarnation(), host.generation())) {
             return null;
         }
-        sent = host;
+        sent = new Sent(host.incarnation(), host.generation());
         ByteArrayOutputStream event = new ByteArrayOutputStream();
         event.writeBytes(START);
         event.writeBytes(WireFormat.MAPPER.writeValueAsBytes(host));
