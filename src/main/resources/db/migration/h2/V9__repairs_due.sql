@@ -1,0 +1,2 @@
+-- Looked for each second, among all mdevs.
+create index mdevs_by_repair on mdevs (repair_due);
