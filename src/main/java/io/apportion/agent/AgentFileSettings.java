@@ -15,18 +15,28 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 /**
  * What the configuration file of {@code apportion agent} may say.
  *
- * @param server see {@link AgentSettings#server}; without it there is no agent, but the host can be checked
- * @param host the host's name at the server; the kernel's own name if it is not given
- * @param tokenFile with the bearer token, for root's eyes only
- * @param trustedCertificates PEM file of whoever signs the server's certificate; the Java runtime's list if not given
- * @param clientCertificate PEM file of the certificate by which the server knows this agent, with or instead of a token
- * @param clientKey its private key, for root's eyes only
- * @param state where the agent keeps what it knows
- * @param sysfs where sysfs is mounted, as {@code proc} and {@code dev} say it of the others
- * @param machineId systemd's
- * @param lock held as long as an agent runs
- * @param apConfigLock of s390-tools, held from the last look before a write to the write
- * @param definitions of mdevctl, which are only read
+ * @param server the server's address: https, or http for a server on this machine; for example
+ *     {@code https://apportion.example}. Without it there is no agent, but {@code apportion agent check} works
+ * @param host this host's name at the server, for example {@code lpar1}. Default: what the kernel calls it
+ *     ({@code /proc/sys/kernel/hostname})
+ * @param tokenFile the file with the agent's token, for root's eyes only (chmod 600). An admin makes one with
+ *     {@code apportion token create --role agent --name lpar1 --host lpar1}
+ * @param trustedCertificates who signs the server's certificate, as PEM, for example {@code /etc/apportion/ca.pem}. Default:
+ *     those whom the Java runtime trusts
+ * @param clientCertificate the certificate by which the server knows this agent, with or instead of the token, as PEM, for
+ *     example {@code /etc/apportion/agent.pem}. Its common name is this host's name. A renewed one is taken at the next
+ *     connection. Default: none
+ * @param clientKey the private key of that certificate, as PEM, for root's eyes only (chmod 600), for example
+ *     {@code /etc/apportion/agent.key}. Default: none
+ * @param state what the agent knows: the last desired state, and which mdevs are Apportion's
+ * @param sysfs where sysfs is mounted
+ * @param proc where procfs is mounted
+ * @param dev where the device files are
+ * @param machineId the file with the id that systemd gave this machine
+ * @param lock held as long as an agent runs, so that there are never two
+ * @param apConfigLock the lock of s390-tools (chzdev, mdevctl's call-out), held from the last look before a write to the
+ *     write
+ * @param definitions the folder of mdevctl's definitions, which are only read
  */
 @ConfigurationProperties("apportion.agent")
 record AgentFileSettings(
@@ -50,7 +60,9 @@ record AgentFileSettings(
     /**
      * What Apportion never frees, binds or assigns: every queue of these adapters, and of these domains.
      *
-     * @param adapters numbers as the API takes them, or ranges of them such as {@code 0x10-0x1f}
+     * @param adapters adapters of which no queue is ever freed, bound or assigned, whatever the server says: numbers and
+     *     ranges, such as {@code [0x04, 0x10-0x1f]}
+     * @param domains domains of which no queue is ever freed, bound or assigned: numbers and ranges, likewise
      */
     record KeepSettings(
             @DefaultValue List<String> adapters,
@@ -81,11 +93,17 @@ record AgentFileSettings(
     }
 
     /**
-     * @param ready at most so long is the service manager, and with it the boot, told to wait for the stored state to be
-     *     applied
+     * @param heartbeat from one sign of life to the next
+     * @param silence the server is given up, and dialled again, when it said nothing for so long
+     * @param poll from one look at the host to the next, where the kernel tells nothing by itself
+     * @param settle from what the kernel tells to the look at it: changes come in bursts
+     * @param retryFirst before the first new try of what failed; doubled with each
+     * @param retryLast never longer than this between two tries
+     * @param bindings at most so long waits the first look after a boot for the AP bus to have bound its queues
+     * @param ready at most so long waits the boot (libvirt, the guests) for the stored state to be applied
      * @param apConfigLock at most so long for the lock of s390-tools
      * @param remove how long the kernel may take to remove an mdev
-     * @param write how long any other write may take
+     * @param write how long the kernel may take for any other write
      * @param read how long one look at the whole host may take
      * @param scan from one look at the open files of all processes to the next
      */

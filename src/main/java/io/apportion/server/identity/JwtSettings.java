@@ -11,12 +11,14 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * How callers with a JWT of the site's identity provider are taken. Which provider that is, and for which audience its
  * tokens must be, {@code spring.security.oauth2.resourceserver.jwt} says ({@code issuer-uri}, {@code audiences}).
  *
- * @param rolesClaim with one or several words; a dot leads into a claim of claims, as in {@code realm_access.roles}
- * @param roles by the claim's word; where nobody sets any, the words are viewer, operator and admin
- * @param actorClaim who the caller is, in events. It must name one person for ever, as {@code sub} does
- * @param scopeClaim with terms such as {@code zone=a}, all of which a host's labels must fit for an operator to change
- *     anything there, or {@code *}. If it is set, an operator without that claim is a viewer; if not, no operator is limited
- * @param clockSkew by how much the provider's clock may differ
+ * @param rolesClaim the claim with a caller's roles, one or several words; a dot leads into a claim of claims, as in
+ *     {@code realm_access.roles}
+ * @param roles which role each word of that claim stands for
+ * @param actorClaim the claim that says who the caller is, in events. It must name one person for ever, as {@code sub} does
+ * @param scopeClaim the claim with terms such as {@code zone=a}, all of which a host's labels must fit for an operator to
+ *     change anything there, or {@code *}; for example {@code crypto_hosts}. An operator without that claim is then a
+ *     viewer. Default: none, and no operator is limited
+ * @param clockSkew by how much the provider's clock may differ, at most 5m
  */
 @ConfigurationProperties("apportion.identity.jwt")
 public record JwtSettings(

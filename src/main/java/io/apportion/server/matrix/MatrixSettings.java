@@ -6,8 +6,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 
 /**
  * @param lockTimeout how long a change waits for its turn at a host before it is answered {@code busy}
- * @param repairBackoff between the first repair of drift and the second; doubled before the third
- * @param keepEvents events and settled commits older than this are pruned
+ * @param repairBackoff how long after the first repair of drift the second is tried; doubled before the third
+ * @param keepEvents for how long events and settled commits are kept; older ones are pruned
  */
 @ConfigurationProperties("apportion.matrix")
 record MatrixSettings(
