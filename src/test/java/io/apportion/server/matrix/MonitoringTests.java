@@ -20,11 +20,14 @@ import io.apportion.server.matrix.MatrixService.Mode;
 import io.apportion.simulator.SimulatedHost;
 import io.apportion.wire.ObservedHost;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -35,12 +38,16 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -50,11 +57,14 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
+import org.yaml.snakeyaml.Yaml;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What whoever watches the server is given, held to the metrics of one run: all is well, and then one thing after the other
@@ -74,7 +84,7 @@ class MonitoringTests {
             Duration.ofSeconds(1),
             Duration.ofSeconds(1));
 
-    /** In the order of their coming, and none of them goes away again but the last. */
+    /** In the order of their coming; none of them goes away again. */
     private enum State {
         WELL,
         CARD_BROKEN,
@@ -83,6 +93,7 @@ class MonitoringTests {
         COMMIT_FAILED,
         LOCK_HELD,
         AGENT_GONE,
+        HOST_PAUSED,
         DATABASE_AWAY
     }
 
@@ -153,12 +164,20 @@ class MonitoringTests {
                 Timestamp.from(Instant.now().minus(Duration.ofMinutes(2))));
         scrape(State.AGENT_GONE, "apportion_agent_last_seen_seconds", "watched2", 60);
 
+        service.putHost("watched2", new HostSettings(null, null, null, Policy.PAUSED, null), PLAINLY);
+        scrape(State.HOST_PAUSED);
+
         List<Connection> all = new ArrayList<>();
         try {
             for (int i = 0; i < pool.getMaximumPoolSize(); i++) {
                 all.add(pool.getConnection());
             }
-            run.put(State.DATABASE_AWAY, read());
+            // What was read a moment ago is told for a moment.
+            await().until(() -> {
+                Scrape scrape = read();
+                run.put(State.DATABASE_AWAY, scrape);
+                return value(scrape, "apportion_mdevs", "watched1") == 0;
+            });
         } finally {
             for (Connection connection : all) {
                 connection.close();
@@ -306,5 +325,219 @@ class MonitoringTests {
         notAlways.removeAll(there.keySet());
         documented.keySet().removeAll(notAlways);
         assertThat(documented).isEqualTo(there);
+    }
+
+    // ---- alerts
+
+    private static final Path ALERTS = Path.of("helm/apportion/alerts/apportion.yaml");
+
+    /** @param labels beside its name and severity */
+    private record Fires(String alert, State since, List<Map<String, String>> labels, String value) {
+
+        static Fires of(String alert, State since, String host, String value) {
+            return new Fires(alert, since, List.of(Map.of("host", host)), value);
+        }
+    }
+
+    /** Of two replicas, each of which tells the same of hosts: what is wrong with one of these is told once. */
+    private static final List<String> REPLICAS = List.of("a:8081", "b:8081");
+
+    private static final List<Fires> ALL = List.of(
+            Fires.of("ApportionGuestQueuesImpaired", State.CARD_BROKEN, "watched2", "2"),
+            Fires.of("ApportionGuestLostQueues", State.QUEUE_LOST, "watched1", "2"),
+            Fires.of("ApportionDriftNotRepaired", State.CHANGED_BY_HAND, "watched1", "1"),
+            Fires.of("ApportionCommitFailing", State.COMMIT_FAILED, "watched2", "1"),
+            new Fires("ApportionLockWaitHigh", State.LOCK_HELD, List.of(Map.of()), ""),
+            Fires.of("ApportionAgentAway", State.AGENT_GONE, "watched2", "0"),
+            new Fires(
+                    "ApportionDatabaseAway",
+                    State.DATABASE_AWAY,
+                    REPLICAS.stream()
+                            .map(instance -> Map.of("job", "apportion", "instance", instance))
+                            .toList(),
+                    "0"));
+
+    @Test
+    void alertsAreUnderstoodByPrometheus() {
+        promtool("check", "rules", ALERTS.toString());
+    }
+
+    @Test
+    void eachAlertFiresWhileItIsSoAndNotBefore(@TempDir Path folder) throws IOException {
+        Map<String, Map<String, Object>> rules = rules();
+        List<Object> tests = new ArrayList<>();
+        for (Fires fires : ALL) {
+            Map<String, Object> rule = rules.remove(fires.alert());
+            assertThat(rule).as(fires.alert()).isNotNull();
+            Scrape during = run.get(fires.since());
+            tests.add(
+                    unitTest(run.get(before(fires.since())), during, fires.alert(), List.of(), expected(rule, fires)));
+        }
+        Scrape nothing = new Scrape(Map.of(), List.of());
+        Map<String, Object> notScraped = rules.remove("ApportionNotScraped");
+        Fires silence = new Fires("ApportionNotScraped", State.WELL, List.of(Map.of()), "1");
+        tests.add(unitTest(
+                run.get(State.WELL), nothing, "ApportionNotScraped", List.of(), expected(notScraped, silence)));
+        assertThat(rules).as("alerts of which no run shows that they fire").isEmpty();
+        test(folder, tests);
+    }
+
+    @Test
+    void nobodyIsToldOfTheAgentOfAPausedHost(@TempDir Path folder) throws IOException {
+        Fires away = Fires.of("ApportionAgentAway", State.AGENT_GONE, "watched2", "0");
+        test(
+                folder,
+                List.of(unitTest(
+                        run.get(State.AGENT_GONE),
+                        run.get(State.HOST_PAUSED),
+                        away.alert(),
+                        expected(rules().get(away.alert()), away),
+                        List.of())));
+    }
+
+    @Test
+    void eachAlertHasItsPlaceInTheRunbook() throws IOException {
+        List<String> headings = Files.readAllLines(Path.of("docs/runbook.md")).stream()
+                .filter(line -> line.startsWith("## "))
+                .map(line -> line.substring(3))
+                .toList();
+        assertThat(headings).containsExactlyInAnyOrderElementsOf(rules().keySet());
+        rules().forEach((name, rule) -> {
+            assertThat(texts(rule, "annotations"))
+                    .containsOnlyKeys("summary", "description", "runbook_url")
+                    .containsEntry("runbook_url", "docs/runbook.md#" + name.toLowerCase(Locale.ROOT));
+            assertThat(texts(rule, "labels").get("severity")).isIn("critical", "warning");
+        });
+    }
+
+    private static State before(State state) {
+        return State.values()[state.ordinal() - 1];
+    }
+
+    private static Map<String, Map<String, Object>> rules() throws IOException {
+        Map<String, Map<String, Object>> rules = new LinkedHashMap<>();
+        Map<String, List<Map<String, List<Map<String, Object>>>>> file = new Yaml().load(Files.readString(ALERTS));
+        file.get("groups")
+                .forEach(group -> group.get("rules").forEach(rule -> rules.put((String) rule.get("alert"), rule)));
+        return rules;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, String> texts(Map<String, Object> rule, String key) {
+        return (Map<String, String>) rule.get(key);
+    }
+
+    private static List<Map<String, Object>> expected(Map<String, Object> rule, Fires fires) {
+        return fires.labels().stream()
+                .map(labels -> {
+                    Map<String, String> annotations = new TreeMap<>();
+                    texts(rule, "annotations").forEach((name, text) -> {
+                        String filled = text.replace("{{ $value }}", fires.value());
+                        for (Map.Entry<String, String> label : labels.entrySet()) {
+                            filled = filled.replace("{{ $labels." + label.getKey() + " }}", label.getValue());
+                        }
+                        annotations.put(name, filled);
+                    });
+                    Map<String, String> all = new TreeMap<>(labels);
+                    all.putAll(texts(rule, "labels"));
+                    return Map.<String, Object>of("exp_labels", all, "exp_annotations", annotations);
+                })
+                .toList();
+    }
+
+    // ---- promtool
+
+    private static final int STEPS = 60;
+
+    /** Half an hour of the one, and then half an hour of the other, for two replicas; an alert takes its time to fire. */
+    private static Map<String, Object> unitTest(
+            Scrape before, Scrape during, String alert, List<?> expectedBefore, List<?> expectedAfter) {
+        return Map.of(
+                "name",
+                alert,
+                "interval",
+                "30s",
+                "input_series",
+                series(before, during),
+                "alert_rule_test",
+                List.of(
+                        Map.of("eval_time", "29m30s", "alertname", alert, "exp_alerts", expectedBefore),
+                        Map.of("eval_time", "59m", "alertname", alert, "exp_alerts", expectedAfter)));
+    }
+
+    private static List<Object> series(Scrape before, Scrape during) {
+        Map<String, Double> first = values(before);
+        Map<String, Double> second = values(during);
+        Set<String> all = new TreeSet<>(first.keySet());
+        all.addAll(second.keySet());
+        List<Object> series = new ArrayList<>();
+        for (String one : all) {
+            Double from = first.get(one);
+            Double to = second.get(one);
+            String name = one.substring(0, one.indexOf('{'));
+            // What counted so much from one scrape to the next goes on like that.
+            double more = to != null && during.isCounter(name) ? to - (from == null ? 0 : from) : 0;
+            series.add(Map.of(
+                    "series",
+                    one,
+                    "values",
+                    (from == null ? "_x" + STEPS : plain(from) + "+0x" + (STEPS - 1))
+                            + " "
+                            + (to == null ? "stale _x" + STEPS : plain(to) + "+" + plain(more) + "x" + STEPS)));
+        }
+        return series;
+    }
+
+    private static Map<String, Double> values(Scrape scrape) {
+        Map<String, Double> values = new HashMap<>();
+        for (Scrape.Sample sample : scrape.samples()) {
+            if (sample.name().startsWith("apportion_")) {
+                for (String replica : REPLICAS) {
+                    values.put(
+                            sample.with("job", "apportion")
+                                    .with("instance", replica)
+                                    .series(),
+                            sample.value());
+                }
+            }
+        }
+        return values;
+    }
+
+    private static String plain(double value) {
+        return new BigDecimal(value).setScale(9, RoundingMode.HALF_UP).toPlainString();
+    }
+
+    private static void test(Path folder, List<?> tests) throws IOException {
+        Path file = folder.resolve("tests.yaml");
+        // JSON is YAML.
+        Files.writeString(
+                file,
+                JsonMapper.shared()
+                        .writeValueAsString(Map.of(
+                                "rule_files",
+                                List.of(ALERTS.toAbsolutePath().toString()),
+                                "evaluation_interval",
+                                "30s",
+                                "tests",
+                                tests)));
+        promtool("test", "rules", file.toString());
+    }
+
+    private static void promtool(String... arguments) {
+        List<String> command = new ArrayList<>(List.of("promtool"));
+        command.addAll(List.of(arguments));
+        Process process;
+        try {
+            process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        } catch (IOException missing) {
+            throw new AssertionError("There is no promtool: apt-get install prometheus", missing);
+        }
+        try {
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(process.waitFor()).as(output).isZero();
+        } catch (IOException | InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 }
