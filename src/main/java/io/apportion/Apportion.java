@@ -2,6 +2,7 @@ package io.apportion;
 
 import io.apportion.agent.AgentApplication;
 import io.apportion.demo.DemoApplication;
+import io.apportion.server.HealthCommand;
 import io.apportion.server.RestoreMark;
 import io.apportion.server.ServerApplication;
 import io.apportion.server.TokenCommand;
@@ -18,19 +19,22 @@ public final class Apportion {
           demo          a server and simulated hosts in one process (also without a role)
           token         issue a token for a person or an agent
           restore-mark  tell the hosts that the database was restored from a backup
+          health        tell whether the server of this machine is ready
         """;
 
     private Apportion() {}
 
     public static void main(String[] args) {
         boolean bare = args.length == 0 || args[0].startsWith("--");
-        String role = bare ? "demo" : args[0];
+        // Java as the interpreter of a file, as in the image, is given that file's path: /opt/apportion/bin/server.
+        String role = bare ? "demo" : args[0].substring(args[0].lastIndexOf('/') + 1);
         String[] options = bare ? args : Arrays.copyOfRange(args, 1, args.length);
         switch (role) {
             case "server" -> ServerApplication.main(options);
             case "demo" -> DemoApplication.main(options);
             case "token" -> TokenCommand.main(options);
             case "restore-mark" -> RestoreMark.main(options);
+            case "health" -> HealthCommand.main(options);
             case "agent" -> AgentApplication.main(options);
             default -> {
                 System.err.print(USAGE);
