@@ -26,6 +26,7 @@ class SettingsTests {
         assertThat(defaults())
                 .containsExactlyInAnyOrderEntriesOf(Map.ofEntries(
                         Map.entry("apportion.identity.admin-token-file", "data/admin-token"),
+                        Map.entry("apportion.identity.first-admin-token-file", "null"),
                         Map.entry("apportion.identity.remember-tokens", "PT5S"),
                         Map.entry("apportion.identity.jwt.actor-claim", "sub"),
                         Map.entry("apportion.identity.jwt.clock-skew", "PT30S"),

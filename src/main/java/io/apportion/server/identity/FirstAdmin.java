@@ -7,13 +7,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.dao.DataIntegrityViolationException;
 
 /**
  * Lets the first admin in: when no admin's token is good, a new one is written to a file that only the server's user can
- * read. That is so at the first start, and after the last one was revoked or has expired.
+ * read. That is so at the first start, and after the last one was revoked or has expired. Where a token was given, that one
+ * is taken instead: of several replicas that start at once each would make one, and its file may be gone with it.
  */
 public final class FirstAdmin implements SmartInitializingSingleton {
 
@@ -21,10 +24,12 @@ public final class FirstAdmin implements SmartInitializingSingleton {
 
     private final TokenService tokens;
     private final Path file;
+    private final @Nullable Path given;
 
     public FirstAdmin(TokenService tokens, IdentitySettings settings) {
         this.tokens = tokens;
         this.file = settings.adminTokenFile().toAbsolutePath();
+        this.given = settings.firstAdminTokenFile();
     }
 
     /** Before the server takes its first request. */
@@ -33,11 +38,42 @@ public final class FirstAdmin implements SmartInitializingSingleton {
         if (tokens.hasAdmin()) {
             return;
         }
+        if (given != null) {
+            take(given);
+            return;
+        }
         TokenService.Issued admin = tokens.draft("first-admin", Role.ADMIN, null, null, "server");
         // The file first: a token that is stored and that nobody has would keep everybody out.
         write(admin.secret());
         tokens.store(admin);
         LOG.info("The token of the first admin is in {}", file);
+    }
+
+    private void take(Path given) {
+        String secret = read(given);
+        try {
+            tokens.store(tokens.draftOf(secret, "first-admin", "server"));
+            LOG.info("The token in {} is the first admin's", given);
+        } catch (DataIntegrityViolationException known) {
+            // Another replica was faster; or it is somebody else's, or has expired, and lets no admin in.
+            if (!tokens.hasAdmin()) {
+                throw new IllegalStateException(
+                        "the token in " + given + " is known, and no admin's any more: put a new one there", known);
+            }
+        }
+    }
+
+    private static String read(Path given) {
+        try {
+            String secret = Files.readString(given).strip();
+            if (TokenService.isWhole(secret)) {
+                return secret;
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the first admin's token from " + given, e);
+        }
+        throw new IllegalStateException(given + " has no token: apportion_ and 43 random characters of A-Z a-z 0-9 - _,"
+                + " such as printf 'apportion_%s' \"$(openssl rand 32 | basenc --base64url | tr -d =)\" makes");
     }
 
     private void write(String secret) {

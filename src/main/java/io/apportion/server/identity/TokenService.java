@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.data.domain.Limit;
@@ -32,6 +33,9 @@ public class TokenService {
 
     /** So that people and scanners of leaked secrets know one when they see it. */
     private static final String PREFIX = "apportion_";
+
+    /** 256 bits. */
+    private static final Pattern TOKEN = Pattern.compile(PREFIX + "[A-Za-z0-9_-]{43}");
 
     private static final UUID BEFORE_ALL = new UUID(0, 0);
 
@@ -95,6 +99,12 @@ public class TokenService {
     /** A token that is good once it is stored. */
     Issued draft(String name, Role role, @Nullable String host, @Nullable Instant expiresAt, String by) {
         return draft(UUID.randomUUID(), name, role, host, Map.of(), expiresAt, by);
+    }
+
+    /** One for an admin, with a secret that somebody else has made. */
+    Issued draftOf(String secret, String name, String by) {
+        Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
+        return new Issued(new Token(UUID.randomUUID(), name, Role.ADMIN, null, Map.of(), now, by, null), secret);
     }
 
     private Issued draft(
@@ -181,6 +191,11 @@ public class TokenService {
     /** Whether that is meant to be a token of this server's: anything else is somebody else's to judge. */
     public static boolean isToken(String secret) {
         return secret.startsWith(PREFIX);
+    }
+
+    /** Whether that has the shape of one of this server's, and room for as many bits. */
+    static boolean isWhole(String secret) {
+        return TOKEN.matcher(secret).matches();
     }
 
     /** @return whose token it is; nothing if it is unknown, revoked or expired */

@@ -34,7 +34,7 @@ class KnownTokensTests {
 
     @BeforeEach
     void makeOneWithItsOwnClock() {
-        tokens = new TokenService(stored, new IdentitySettings(Path.of("unused"), Duration.ofSeconds(5)), clock);
+        tokens = new TokenService(stored, new IdentitySettings(Path.of("unused"), null, Duration.ofSeconds(5)), clock);
     }
 
     private static final class SettableClock extends Clock {

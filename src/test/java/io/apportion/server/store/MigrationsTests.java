@@ -11,11 +11,17 @@ import java.sql.DatabaseMetaData;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.flywaydb.core.Flyway;
@@ -79,6 +85,28 @@ class MigrationsTests {
                             .isTrue();
                 }
             }
+        }
+    }
+
+    @Test
+    void replicasThatStartAtOnceMakeTheTablesOnce() throws Exception {
+        String url = Postgresql.newDatabase();
+        CyclicBarrier start = new CyclicBarrier(4);
+        try (ExecutorService replicas = Executors.newFixedThreadPool(4)) {
+            List<Future<Integer>> made = replicas.invokeAll(Collections.nCopies(4, () -> {
+                start.await();
+                return Flyway.configure()
+                        .dataSource(url, null, null)
+                        .locations("classpath:db/migration/postgresql")
+                        .load()
+                        .migrate()
+                        .migrationsExecuted;
+            }));
+            int all = 0;
+            for (Future<Integer> each : made) {
+                all += each.get();
+            }
+            assertThat(all).isEqualTo(scripts("postgresql").size());
         }
     }
 
