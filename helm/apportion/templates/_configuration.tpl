@@ -37,7 +37,10 @@ jdbc:postgresql://{{ .host }}:{{ .port }}/{{ .name }}?{{ join "&" $terms }}
 {{- $_ := set $server "forward-headers-strategy" "native" -}}
 {{- $_ := set $server "tomcat" (dict "remoteip" (dict "internal-proxies" $v.trustedProxies)) -}}
 {{- end -}}
-{{- $apportion := dict "data" "/var/lib/apportion" -}}
+{{- $identity := dict -}}
+{{- if $v.adminToken.existingSecret -}}
+{{- $_ := set $identity "first-admin-token-file" "/etc/apportion/admin/token" -}}
+{{- end -}}
 {{- with $v.jwt -}}
 {{- if .enabled -}}
 {{- $provider := dict "audiences" .audiences -}}
@@ -47,10 +50,12 @@ jdbc:postgresql://{{ .host }}:{{ .port }}/{{ .name }}?{{ join "&" $terms }}
 {{- $jwt := dict "roles-claim" .rolesClaim "actor-claim" .actorClaim "clock-skew" .clockSkew -}}
 {{- with .roles }}{{ $_ := set $jwt "roles" . }}{{ end -}}
 {{- with .scopeClaim }}{{ $_ := set $jwt "scope-claim" . }}{{ end -}}
-{{- $_ := set $apportion "identity" (dict "jwt" $jwt) -}}
+{{- $_ := set $identity "jwt" $jwt -}}
 {{- end -}}
 {{- end -}}
-{{- $all := dict "apportion" $apportion "server" $server "management" $management -}}
+{{- $apportion := dict "data" "/var/lib/apportion" -}}
+{{- if $identity }}{{ $_ := set $apportion "identity" $identity }}{{ end -}}
+{{- $all := dict "apportion" $apportion "server" $server "management" (dict "server" $management) -}}
 {{- if $spring }}{{ $_ := set $all "spring" $spring }}{{ end -}}
 {{- toYaml (mustMerge $all (deepCopy $v.settings)) }}
 {{- end }}

@@ -401,7 +401,8 @@ class ChartTests {
                         "helm -n crypto test site",
                         "create secret generic apportion-database",
                         "http://localhost:8080");
-        assertThat(chart.notes("postgresql-tls-oidc")).contains("crypto-app", "https://localhost:8080");
+        assertThat(chart.notes("postgresql-tls-oidc"))
+                .contains("crypto-app", "apportion-admin", "https://localhost:8080");
         assertThat(chart.notes("agent")).contains("PUT /api/v1/hosts/NODE", "/etc/apportion/agent/token");
         assertThat(chart.notes("everything-on"))
                 .contains("https://apportion.example/swagger-ui.html", "NODE.crt and NODE.key", "apportion-metrics")
