@@ -29,14 +29,18 @@ class MatrixConfiguration {
      * under everybody else.
      */
     @Bean
-    ThreadPoolTaskScheduler taskScheduler() {
+    ThreadPoolTaskScheduler taskScheduler(DatabaseWatch watch) {
         ThreadPoolTaskScheduler scheduler = new ThreadPoolTaskScheduler();
         scheduler.setVirtualThreads(true);
         scheduler.setThreadNamePrefix("round-");
         scheduler.setPoolSize(8);
         scheduler.setWaitForTasksToCompleteOnShutdown(true);
         scheduler.setAwaitTerminationSeconds(20);
-        scheduler.setErrorHandler(failure -> LOG.warn("A round was not done; it comes again", failure));
+        scheduler.setErrorHandler(failure -> {
+            if (watch.heed(failure) == null) {
+                LOG.warn("A round was not done; it comes again", failure);
+            }
+        });
         return scheduler;
     }
 }

@@ -43,7 +43,11 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
 
     private record Result(String host, CommitState state) {}
 
+    /** A database that is lost makes the metrics late first, and the log has it from others. */
+    private static final Duration JUST_NOW = Duration.ofSeconds(10);
+
     private final HostMeasures measures;
+    private final DatabaseWatch watch;
     private final Clock clock;
     private final ObjectProvider<PrometheusRegistry> registry;
     private final Timer applied;
@@ -52,8 +56,13 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
     private final Map<Result, LongAdder> commits = new ConcurrentHashMap<>();
 
     MatrixMetrics(
-            HostMeasures measures, Clock clock, MeterRegistry meters, ObjectProvider<PrometheusRegistry> registry) {
+            HostMeasures measures,
+            DatabaseWatch watch,
+            Clock clock,
+            MeterRegistry meters,
+            ObjectProvider<PrometheusRegistry> registry) {
         this.measures = measures;
+        this.watch = watch;
         this.clock = clock;
         this.registry = registry;
         this.applied = Timer.builder("apportion.commit")
@@ -87,7 +96,9 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
             reading = measures.read();
         } catch (HostMeasures.CannotBeRead databaseAway) {
             // The other metrics of the process are worth most just now.
-            LOG.warn("The metrics of hosts could not be read: {}", databaseAway.toString());
+            if (watch.heed(databaseAway) == null && !watch.faultWithin(JUST_NOW)) {
+                LOG.warn("The metrics of hosts could not be read: {}", databaseAway.toString());
+            }
             return new MetricSnapshots(databaseUp(0));
         }
         return new MetricSnapshots(

@@ -48,6 +48,7 @@ public class ReportService {
     private final Settlement settlement;
     private final Drift drift;
     private final Clock clock;
+    private final DatabaseWatch watch;
     private final TransactionTemplate transaction;
     private final TransactionTemplate look;
 
@@ -65,12 +66,14 @@ public class ReportService {
             Settlement settlement,
             Drift drift,
             Clock clock,
+            DatabaseWatch watch,
             PlatformTransactionManager transactions) {
         this.locks = locks;
         this.stores = stores;
         this.settlement = settlement;
         this.drift = drift;
         this.clock = clock;
+        this.watch = watch;
         this.transaction = new TransactionTemplate(transactions);
         this.look = new TransactionTemplate(transactions);
         look.setReadOnly(true);
@@ -418,8 +421,14 @@ public class ReportService {
         }
     }
 
-    /** Tells, once each, of agents that were not heard for 30 s, and of those that came back without a new session. */
+    /**
+     * Tells, once each, of agents that were not heard for 30 s, and of those that came back without a new session. After a
+     * fault of the database nobody is told of before all had time to be heard: it could not be stored that they were.
+     */
     public void tellSilent() {
+        if (watch.faultWithin(Snapshots.AWAY_AFTER)) {
+            return;
+        }
         List<String> turned = Objects.requireNonNull(
                 look.execute(status -> stores.agents().turned(clock.instant().minus(Snapshots.AWAY_AFTER))));
         for (String name : turned) {

@@ -11,10 +11,12 @@ class Rounds implements SchedulingConfigurer {
 
     private final EventNumbering numbering;
     private final Pruning pruning;
+    private final DatabaseWatch watch;
 
-    Rounds(EventNumbering numbering, Pruning pruning) {
+    Rounds(EventNumbering numbering, Pruning pruning, DatabaseWatch watch) {
         this.numbering = numbering;
         this.pruning = pruning;
+        this.watch = watch;
     }
 
     @Override
@@ -22,5 +24,6 @@ class Rounds implements SchedulingConfigurer {
         // Events are numbered as they are stored; this finds those of a replica that died between the two.
         tasks.addFixedDelayTask(numbering::number, Duration.ofSeconds(1));
         tasks.addFixedDelayTask(pruning::prune, Duration.ofHours(1));
+        tasks.addFixedDelayTask(watch::look, Duration.ofSeconds(2));
     }
 }

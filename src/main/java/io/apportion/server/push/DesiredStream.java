@@ -12,10 +12,9 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One stream of server-sent events to one agent. One thread runs it; any thread may wake or close it, and none of them
@@ -23,14 +22,13 @@ import org.slf4j.LoggerFactory;
  */
 final class DesiredStream {
 
-    private static final Logger LOG = LoggerFactory.getLogger(DesiredStream.class);
-
     private static final byte[] START = "event: desired\ndata: ".getBytes(StandardCharsets.UTF_8);
     private static final byte[] END = "\n\n".getBytes(StandardCharsets.UTF_8);
     private static final byte[] COMMENT = ": still here\n\n".getBytes(StandardCharsets.UTF_8);
 
     private final long session;
     private final Supplier<DesiredHost> newest;
+    private final Consumer<RuntimeException> notRead;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition news = lock.newCondition();
@@ -50,10 +48,14 @@ final class DesiredStream {
         CLOSED
     }
 
-    /** @param newest reads the present desired state; throws NotDone.NotFound when there is none any more */
-    DesiredStream(long session, Supplier<DesiredHost> newest) {
+    /**
+     * @param newest reads the present desired state; throws NotDone.NotFound when there is none any more
+     * @param notRead is told why it could not be read
+     */
+    DesiredStream(long session, Supplier<DesiredHost> newest, Consumer<RuntimeException> notRead) {
         this.session = session;
         this.newest = newest;
+        this.notRead = notRead;
     }
 
     long session() {
@@ -146,7 +148,7 @@ final class DesiredStream {
             throw gone;
         } catch (RuntimeException notNow) {
             // The stream stays behind, so it is woken again.
-            LOG.warn("A desired state could not be read, and will be again: {}", notNow.toString());
+            notRead.accept(notNow);
             return null;
         }
         if (!isNewer(host.incarnation(), host.generation())) {

@@ -1,6 +1,7 @@
 package io.apportion.server.push;
 
 import io.apportion.server.matrix.ChangedElsewhere;
+import io.apportion.server.matrix.DatabaseWatch;
 import io.apportion.server.matrix.DesiredStates;
 import io.apportion.server.matrix.HostNumbers;
 import io.apportion.server.matrix.MatrixChanged;
@@ -37,6 +38,7 @@ final class DesiredStreams implements SmartLifecycle {
 
     private final MatrixQueries queries;
     private final PushSettings settings;
+    private final DatabaseWatch watch;
     private final Map<String, DesiredStream> streams = new ConcurrentHashMap<>();
 
     /** When a thousand hosts change at once, their streams must leave connections to everybody else. */
@@ -44,9 +46,10 @@ final class DesiredStreams implements SmartLifecycle {
 
     private volatile boolean running;
 
-    DesiredStreams(MatrixQueries queries, PushSettings settings) {
+    DesiredStreams(MatrixQueries queries, PushSettings settings, DatabaseWatch watch) {
         this.queries = queries;
         this.settings = settings;
+        this.watch = watch;
     }
 
     /**
@@ -67,7 +70,7 @@ final class DesiredStreams implements SmartLifecycle {
      */
     void serve(String host, long session, HttpServletResponse response) throws IOException {
         check(host, session);
-        DesiredStream stream = new DesiredStream(session, () -> read(host));
+        DesiredStream stream = new DesiredStream(session, () -> read(host), this::notRead);
         // Before its first look: what is stored after that look wakes it.
         if (streams.merge(host, stream, DesiredStreams::replace) != stream) {
             throw stale(host, session);
@@ -117,6 +120,12 @@ final class DesiredStreams implements SmartLifecycle {
             return DesiredStates.of(queries.host(host));
         } finally {
             readers.release();
+        }
+    }
+
+    private void notRead(RuntimeException notNow) {
+        if (watch.heed(notNow) == null) {
+            LOG.warn("A desired state could not be read, and will be again: {}", notNow.toString());
         }
     }
 

@@ -187,6 +187,7 @@ public final class Wakeups implements SmartLifecycle {
 
     private void listen(Turn mine, HikariDataSource pool) {
         Duration pause = FIRST_PAUSE;
+        boolean told = false;
         while (!mine.over) {
             try (Connection connection = connect(pool);
                     Statement statement = connection.createStatement()) {
@@ -195,10 +196,12 @@ public final class Wakeups implements SmartLifecycle {
                 // Whoever looks into pg_stat_activity sees by the name who hears.
                 connection.setClientInfo("ApplicationName", "apportion-listens");
                 pause = FIRST_PAUSE;
+                told = false;
                 LOG.info("Listening to other replicas");
                 hear(mine, connection);
             } catch (SQLException lost) {
-                if (!mine.over) {
+                if (!mine.over && !told) {
+                    told = true;
                     LOG.warn(
                             "Other replicas are not heard, and what they change is found a little later: {}",
                             lost.toString());

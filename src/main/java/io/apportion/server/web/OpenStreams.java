@@ -45,9 +45,6 @@ final class OpenStreams implements HandlerInterceptor {
     private final Map<HandlerMethod, Boolean> streaming = new ConcurrentHashMap<>();
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
 
-    /** Whether the last look whose tokens are still good went well. */
-    private boolean looked = true;
-
     OpenStreams(WebSettings settings, TokenService tokens, Clock clock) {
         this.settings = settings;
         this.tokens = tokens;
@@ -133,22 +130,10 @@ final class OpenStreams implements HandlerInterceptor {
     /** Ends the streams of those who would not be let in any more. */
     void look() {
         Set<Open> present = new HashSet<>(open);
-        Set<UUID> good;
-        try {
-            good = tokens.lookAgain(present.stream()
-                    .map(stream -> stream.identity.token())
-                    .filter(Objects::nonNull)
-                    .collect(Collectors.toSet()));
-            looked = true;
-        } catch (RuntimeException notNow) {
-            if (looked) {
-                LOG.warn(
-                        "It cannot be seen which tokens are still good, and will be tried again: {}",
-                        notNow.toString());
-            }
-            looked = false;
-            return;
-        }
+        Set<UUID> good = tokens.lookAgain(present.stream()
+                .map(stream -> stream.identity.token())
+                .filter(Objects::nonNull)
+                .collect(Collectors.toSet()));
         Instant now = clock.instant();
         for (Open stream : present) {
             Identity identity = stream.identity;

@@ -1,17 +1,16 @@
 package io.apportion.server.web;
 
+import io.apportion.server.matrix.DatabaseWatch;
 import io.apportion.server.matrix.NotDone;
 import io.apportion.server.web.ProblemView.BadNumber;
 import jakarta.persistence.LockTimeoutException;
 import jakarta.persistence.PessimisticLockException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.tomcat.util.http.InvalidParameterException;
@@ -19,7 +18,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.TypeMismatchException;
-import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.PessimisticLockingFailureException;
 import org.springframework.dao.QueryTimeoutException;
 import org.springframework.http.HttpHeaders;
@@ -30,7 +28,6 @@ import org.springframework.security.access.AccessDeniedException;
 import org.springframework.security.authentication.AuthenticationServiceException;
 import org.springframework.security.core.AuthenticationException;
 import org.springframework.security.web.firewall.RequestRejectedException;
-import org.springframework.transaction.CannotCreateTransactionException;
 import org.springframework.validation.BindException;
 import org.springframework.validation.FieldError;
 import org.springframework.web.ErrorResponse;
@@ -64,16 +61,16 @@ final class ProblemAdvice {
 
     private static final Duration PROVIDER_PAUSE = Duration.ofSeconds(30);
 
-    /**
-     * SQL states of a connection that cannot be had or was lost: 57P is PostgreSQL's shutting down, 25P03 its ending a
-     * transaction in which nothing was done for too long, 53300 its having no connection left; 90 is H2's.
-     */
-    private static final Set<String> CONNECTION_STATES =
-            Set.of("57P01", "57P02", "57P03", "25P03", "53300", "90067", "90098", "90121");
+    private final DatabaseWatch watch;
+
+    ProblemAdvice(DatabaseWatch watch) {
+        this.watch = watch;
+    }
 
     @ExceptionHandler
     @Nullable
     ResponseEntity<ProblemView> answer(Exception exception, ServletWebRequest request) {
+        String databaseFault = watch.heed(exception);
         HttpServletResponse response = request.getResponse();
         if ((response != null && response.isCommitted())
                 || exception instanceof AsyncRequestNotUsableException
@@ -84,7 +81,9 @@ final class ProblemAdvice {
         if (exception instanceof ErrorResponse errorResponse) {
             headers.putAll(errorResponse.getHeaders()); // Allow, Accept
         }
-        Problem problem = problem(exception, request.getRequest(), headers);
+        Problem problem = databaseFault == null
+                ? problem(exception, request.getRequest(), headers)
+                : databaseUnavailable(databaseFault);
         if (problem.retryAfter() != null) {
             // In whole seconds, rounded up.
             headers.set(
@@ -141,10 +140,7 @@ final class ProblemAdvice {
             case PessimisticLockException locked -> busy("A lock was not free in time.", Duration.ofSeconds(1));
             case LockTimeoutException locked -> busy("A lock was not free in time.", Duration.ofSeconds(1));
             case QueryTimeoutException late -> busy("The database did not answer in time.", Duration.ofSeconds(1));
-            case DataAccessResourceFailureException lost -> databaseUnavailable(lost);
-            case CannotCreateTransactionException lost -> databaseUnavailable(lost);
             case ErrorResponse other when other.getStatusCode().is4xxClientError() -> other(other);
-            case Exception lost when isLostConnection(lost) -> databaseUnavailable(lost);
             case Exception unexpected -> internal(unexpected, request);
         };
     }
@@ -281,10 +277,8 @@ final class ProblemAdvice {
         return new Problem(ProblemKind.BUSY, detail).retryAfter(retryAfter);
     }
 
-    private static Problem databaseUnavailable(Exception lost) {
-        LOG.warn("The database cannot be reached: {}", lost.toString());
-        return new Problem(ProblemKind.DATABASE_UNAVAILABLE, "The server cannot reach its database.")
-                .retryAfter(DATABASE_PAUSE);
+    private static Problem databaseUnavailable(String fault) {
+        return new Problem(ProblemKind.DATABASE_UNAVAILABLE, fault).retryAfter(DATABASE_PAUSE);
     }
 
     private static Problem internal(Exception unexpected, HttpServletRequest request) {
@@ -308,17 +302,5 @@ final class ProblemAdvice {
 
     private static Problem malformed(String detail) {
         return new Problem(ProblemKind.MALFORMED_REQUEST, detail);
-    }
-
-    private static boolean isLostConnection(Exception exception) {
-        for (Throwable cause = exception; cause != null; cause = cause.getCause()) {
-            if (cause instanceof SQLException sql
-                    && sql.getSQLState() != null
-                    && (CONNECTION_STATES.contains(sql.getSQLState())
-                            || sql.getSQLState().startsWith("08"))) {
-                return true;
-            }
-        }
-        return false;
     }
 }

@@ -104,7 +104,10 @@ enum ProblemKind {
             "Read anew what you keep. Events are there from the oldest position on, which the problem names: those"
                     + " after the number before it are all."),
     DATABASE_UNAVAILABLE(
-            503, "The database cannot be reached", null, "Try again. Whether a change was stored, a GET will tell."),
+            503,
+            "The database is unavailable",
+            null,
+            "Try again after the time in Retry-After. Whether a change was stored, a GET will tell."),
     IDENTITY_PROVIDER_UNAVAILABLE(
             503,
             "The identity provider cannot be reached",

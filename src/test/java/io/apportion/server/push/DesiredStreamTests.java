@@ -23,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -87,7 +88,7 @@ class DesiredStreamTests {
 
     @Test
     void manyGenerationsWhileTheAgentTakesNothingAreOneState() throws Exception {
-        DesiredStream stream = new DesiredStream(1, this::newest);
+        DesiredStream stream = stream(this::newest);
         SlowAgent agent = new SlowAgent();
         Future<?> running = threads.submit(() -> {
             stream.run(agent, settings(LONG, LONG));
@@ -109,7 +110,7 @@ class DesiredStreamTests {
 
     @Test
     void sendsNothingTwice() throws Exception {
-        DesiredStream stream = new DesiredStream(1, this::newest);
+        DesiredStream stream = stream(this::newest);
         SlowAgent agent = new SlowAgent();
         agent.ready.countDown();
         Future<?> running = threads.submit(() -> {
@@ -133,7 +134,7 @@ class DesiredStreamTests {
     void sendsNoOlderGenerationAfterANewerOne() throws Exception {
         AtomicInteger looks = new AtomicInteger();
         generation.set(7);
-        DesiredStream stream = new DesiredStream(1, () -> {
+        DesiredStream stream = stream(() -> {
             looks.incrementAndGet();
             return newest();
         });
@@ -159,7 +160,7 @@ class DesiredStreamTests {
     @Test
     void looksAgainWhenItIsWokenWhileItLooks() throws Exception {
         AtomicReference<DesiredStream> looking = new AtomicReference<>();
-        DesiredStream stream = new DesiredStream(1, () -> {
+        DesiredStream stream = stream(() -> {
             DesiredHost seen = newest();
             if (seen.generation() < 3) {
                 // Stored just after this look.
@@ -183,7 +184,7 @@ class DesiredStreamTests {
 
     @Test
     void isBehindUntilTheNewestWasSent() throws Exception {
-        DesiredStream stream = new DesiredStream(1, this::newest);
+        DesiredStream stream = stream(this::newest);
         assertThat(stream.isBehind(numbers(INCARNATION, 1))).isTrue();
 
         Future<?> running = threads.submit(() -> {
@@ -200,7 +201,11 @@ class DesiredStreamTests {
 
     @Test
     void endsAfterItsTime() throws Exception {
-        new DesiredStream(1, this::newest).run(OutputStream.nullOutputStream(), settings(LONG, Duration.ofMillis(10)));
+        stream(this::newest).run(OutputStream.nullOutputStream(), settings(LONG, Duration.ofMillis(10)));
+    }
+
+    private static DesiredStream stream(Supplier<DesiredHost> newest) {
+        return new DesiredStream(1, newest, notRead -> {});
     }
 
     @Test
@@ -222,7 +227,7 @@ class DesiredStreamTests {
 
     @Test
     void goesOnWhenAStateCannotBeReadForOnce() throws Exception {
-        DesiredStream stream = new DesiredStream(1, () -> {
+        DesiredStream stream = stream(() -> {
             if (generation.get() == 1) {
                 throw new IllegalStateException("the database is away");
             }
@@ -247,7 +252,7 @@ class DesiredStreamTests {
 
     @Test
     void endsWithItsHost() {
-        DesiredStream stream = new DesiredStream(1, () -> {
+        DesiredStream stream = stream(() -> {
             throw new NotDone.NotFound("host lpar1");
         });
 
