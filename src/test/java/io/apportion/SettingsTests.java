@@ -35,6 +35,8 @@ class SettingsTests {
                         Map.entry("apportion.identity.jwt.scope-claim", "null"),
                         Map.entry("apportion.matrix.keep-events", "PT2160H"),
                         Map.entry("apportion.matrix.lock-timeout", "PT10S"),
+                        Map.entry("apportion.matrix.most-commits", "1000000"),
+                        Map.entry("apportion.matrix.most-events", "1000000"),
                         Map.entry("apportion.matrix.repair-backoff", "PT5S"),
                         Map.entry("apportion.push.heard-every", "PT10S"),
                         Map.entry("apportion.push.keep-alive", "PT10S"),

@@ -14,7 +14,7 @@ import org.springframework.stereotype.Component;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** Deletes old events and old settled commits, in batches small enough to be in nobody's way. */
+/** Deletes events and settled commits that are old, or too many, in batches small enough to be in nobody's way. */
 @Component
 class Pruning {
 
@@ -36,19 +36,21 @@ class Pruning {
 
     void prune() {
         Instant before = clock.instant().minus(settings.keepEvents());
+        long tooMany = newestEventTooMany();
+        Instant commitsBefore = commitsBefore(before);
         int events = 0;
         int commits = 0;
         int batch;
         do {
-            batch = inTransaction(() -> pruneEvents(before));
+            batch = inTransaction(() -> pruneEvents(before, tooMany));
             events += batch;
         } while (batch == BATCH);
         do {
-            batch = inTransaction(() -> pruneCommits(before));
+            batch = inTransaction(() -> pruneCommits(commitsBefore));
             commits += batch;
         } while (batch == BATCH);
         if (events + commits > 0) {
-            LOG.info("Pruned {} events and {} commits from before {}", events, commits, before);
+            LOG.info("Pruned {} events and {} commits, old ones and too many", events, commits);
         }
     }
 
@@ -56,10 +58,36 @@ class Pruning {
         return Objects.requireNonNull(transaction.execute(status -> batch.get()));
     }
 
+    /** The position up to which there are more events than are to be kept, found by counting: positions have gaps. */
+    private long newestEventTooMany() {
+        return jdbc
+                .query(
+                        "select position from events where position is not null order by position desc offset ? rows"
+                                + " fetch first 1 row only",
+                        (row, index) -> row.getLong(1),
+                        settings.mostEvents())
+                .stream()
+                .findFirst()
+                .orElse(0L);
+    }
+
+    /** @return the later of that time and of that of the oldest commit that the newest are kept with */
+    private Instant commitsBefore(Instant before) {
+        return jdbc
+                .query(
+                        "select stored_at from commits order by stored_at desc offset ? rows fetch first 1 row only",
+                        (row, index) -> row.getTimestamp(1).toInstant(),
+                        settings.mostCommits() - 1)
+                .stream()
+                .filter(before::isBefore)
+                .findFirst()
+                .orElse(before);
+    }
+
     private record Numbered(long position, Instant at) {}
 
     /** Only from the oldest on, without gaps: so one number says what is gone. */
-    private int pruneEvents(Instant before) {
+    private int pruneEvents(Instant before, long tooMany) {
         long pruned = Objects.requireNonNull(
                 jdbc.queryForObject("select pruned from event_positions for update", Long.class));
         List<Numbered> oldest = jdbc.query(
@@ -68,7 +96,9 @@ class Pruning {
                 (row, index) -> new Numbered(row.getLong(1), row.getTimestamp(2).toInstant()),
                 pruned);
         int old = 0;
-        while (old < oldest.size() && oldest.get(old).at().isBefore(before)) {
+        while (old < oldest.size()
+                && (oldest.get(old).position() <= tooMany
+                        || oldest.get(old).at().isBefore(before))) {
             old++;
         }
         if (old > 0) {

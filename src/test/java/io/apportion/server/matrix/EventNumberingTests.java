@@ -9,6 +9,8 @@ import io.apportion.ap.Matrix;
 import io.apportion.server.FullServer;
 import io.apportion.server.matrix.MatrixService.Mode;
 import java.sql.Timestamp;
+import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -318,6 +320,86 @@ class EventNumberingTests {
         pruning.prune();
 
         assertThat(ordinals("batches")).isEmpty();
+    }
+
+    private Pruning keeping(long events, long commits) {
+        return new Pruning(
+                jdbc,
+                transactions,
+                new MatrixSettings(Duration.ofSeconds(10), Duration.ofSeconds(5), Duration.ofDays(90), events, commits),
+                Clock.systemUTC());
+    }
+
+    @Test
+    void keepsNoMoreEventsThanItIsTold() {
+        for (int i = 0; i < 5; i++) {
+            change(host);
+        }
+        awaitNumbers();
+        List<EventRecord> all = queries.events(null, null, null, queries.newestEvent() - 6, 10);
+
+        keeping(3, 1_000_000).prune();
+
+        assertThat(queries.events(null, null, null, null, 10)).isEqualTo(all.subList(all.size() - 3, all.size()));
+        assertThatThrownBy(() -> queries.events(null, null, null, all.getFirst().position(), 10))
+                .isInstanceOfSatisfying(
+                        NotDone.Gone.class,
+                        gone -> assertThat(gone.oldest())
+                                .isEqualTo(all.get(all.size() - 3).position()));
+    }
+
+    @Test
+    void keepsNoMoreCommitsThanItIsToldButForThoseThatAreNeeded() {
+        UUID mdev = UUID.randomUUID();
+        service.createMdev(mdev, new MdevSettings(host, null, Matrix.EMPTY), PLAINLY);
+        for (int adapter = 1; adapter <= 4; adapter++) {
+            service.assign(mdev, new Matrix(ApMask.of(adapter), ApMask.NONE, ApMask.NONE), PLAINLY);
+        }
+        List<CommitRecord> commits = queries.commits(host, mdev, null, null, 10);
+        long pending = commits.getLast().id();
+        jdbc.update("update commit_objects set state = 'applied', unsettled = false where commit_id <> ?", pending);
+        // Later, of another mdev: the newest of this one is not among the two that may stay for their number.
+        change(host);
+        change(host);
+
+        keeping(1_000_000, 2).prune();
+
+        assertThat(queries.commits(host, mdev, null, null, 10))
+                .extracting(CommitRecord::id)
+                .containsExactly(commits.getFirst().id(), pending);
+    }
+
+    @Test
+    void twoReplicasPruneAtOnce() throws Exception {
+        awaitNumbers();
+        Instant old = Instant.now().minus(100, ChronoUnit.DAYS);
+        age(queries.newestEvent());
+        for (int i = 1; i <= 2001; i++) {
+            storeUnnoticed("at-once", 900_005, i, old);
+        }
+        UUID mdev = UUID.randomUUID();
+        service.createMdev(mdev, new MdevSettings(host, null, Matrix.EMPTY), PLAINLY);
+        for (int adapter = 0; adapter < 40; adapter++) {
+            service.assign(mdev, new Matrix(ApMask.of(adapter), ApMask.NONE, ApMask.NONE), PLAINLY);
+        }
+        jdbc.update("update commit_objects set state = 'applied', unsettled = false where object = ?", mdev.toString());
+        awaitNumbers();
+        long newest = queries.newestEvent();
+
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<?>> replicas = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                replicas.add(threads.submit(() -> keeping(2, 2).prune()));
+            }
+            for (Future<?> replica : replicas) {
+                replica.get();
+            }
+        }
+
+        assertThat(queries.events(null, null, null, null, 10))
+                .extracting(EventRecord::position)
+                .containsExactly(newest - 1, newest);
+        assertThat(queries.commits(host, mdev, null, null, 100)).hasSizeBetween(1, 2);
     }
 
     @Test
