@@ -25,6 +25,7 @@ import java.math.RoundingMode;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
@@ -53,6 +54,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -64,6 +66,7 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
 import org.yaml.snakeyaml.Yaml;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -132,6 +135,8 @@ class MonitoringTests {
     void run() throws Exception {
         viewer = tokens.issue("prometheus", Role.VIEWER, null, null, "test", false)
                 .secret();
+        // Nobody has installed its agent yet.
+        createHostOverHttp("watched3");
         SimulatedHost first = startHost("watched1");
         SimulatedHost second = startHost("watched2");
         createMdev("watched1", first, "vm1");
@@ -189,6 +194,17 @@ class MonitoringTests {
     void end() {
         List.copyOf(agents.keySet()).forEach(this::stopAgent);
         client.close();
+    }
+
+    private void createHostOverHttp(String host) throws IOException, InterruptedException {
+        String admin =
+                tokens.issue("admin", Role.ADMIN, null, null, "test", false).secret();
+        HttpRequest request = HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/api/v1/hosts/" + host))
+                .header("Authorization", "Bearer " + admin)
+                .header("Content-Type", "application/json")
+                .PUT(BodyPublishers.ofString("{}"))
+                .build();
+        assertThat(client.send(request, BodyHandlers.ofString()).statusCode()).isEqualTo(201);
     }
 
     private SimulatedHost startHost(String host) {
@@ -445,6 +461,145 @@ class MonitoringTests {
                 .toList();
     }
 
+    // ---- dashboards
+
+    private static final Path DASHBOARDS = Path.of("helm/apportion/dashboards");
+
+    private static final Pattern NAME = Pattern.compile(
+            "\\b(?:apportion|application|disk|executor|hikaricp|http|jdbc|jvm|logback|process|system)_\\w+");
+    private static final Pattern SELECTOR = Pattern.compile("(\\w+)\\{([^}]*)}");
+    private static final Pattern MATCHED = Pattern.compile("(\\w+)\\s*(?:=~|!~|!=|=)");
+    private static final Pattern ONCE = Pattern.compile("max by \\(host[^)]*\\) \\((?:increase\\()?$");
+    private static final Pattern VALUES = Pattern.compile("label_values\\((\\w+), (\\w+)\\)");
+
+    private static Map<String, JsonNode> dashboards() throws IOException {
+        try (Stream<Path> files = Files.list(DASHBOARDS)) {
+            return files.collect(Collectors.toMap(
+                    file -> file.getFileName().toString(),
+                    file -> JsonMapper.shared().readTree(file),
+                    (a, b) -> a,
+                    TreeMap::new));
+        }
+    }
+
+    /** What is asked for, with where. */
+    private static Map<String, String> expressions() throws IOException {
+        Map<String, String> expressions = new LinkedHashMap<>();
+        dashboards().forEach((file, board) -> {
+            for (JsonNode panel : board.path("panels")) {
+                for (JsonNode target : panel.path("targets")) {
+                    expressions.put(
+                            file + ", " + panel.path("title").asString() + ", "
+                                    + target.path("refId").asString(),
+                            target.path("expr").asString());
+                }
+            }
+            for (JsonNode variable : board.path("templating").path("list")) {
+                Matcher values = VALUES.matcher(variable.path("definition").asString(""));
+                if (values.matches()) {
+                    expressions.put(
+                            file + ", $" + variable.path("name").asString(),
+                            "max by (" + values.group(2) + ") (" + values.group(1) + ")");
+                }
+            }
+        });
+        return expressions;
+    }
+
+    @Test
+    void eachPanelShowsSomething(@TempDir Path folder) throws IOException {
+        Map<String, String> expressions = expressions();
+        assertThat(expressions).hasSizeGreaterThan(50);
+        List<Object> shown = expressions.values().stream()
+                .<Object>map(expression -> Map.of(
+                        "expr",
+                        "count("
+                                + expression
+                                        .replace("$__rate_interval", "10m")
+                                        .replace("$__range", "1h")
+                                        .replace("$host", "watched2")
+                                + ") > bool 0",
+                        "eval_time",
+                        "59m",
+                        "exp_samples",
+                        List.of(Map.of("labels", "{}", "value", 1))))
+                .toList();
+        test(
+                folder,
+                List.of(Map.of(
+                        "interval",
+                        "30s",
+                        "input_series",
+                        series(run.get(State.WELL), run.get(State.HOST_PAUSED)),
+                        "promql_expr_test",
+                        shown)));
+    }
+
+    /** Also where a panel has another answer for what is not there; and what two replicas tell of a host is told once. */
+    @Test
+    void panelsAndAlertsNameWhatThereIs() throws IOException {
+        Map<String, Set<String>> labels = new TreeMap<>();
+        run.values()
+                .forEach(scrape -> scrape.samples()
+                        .forEach(sample -> labels.computeIfAbsent(sample.name(), name -> new TreeSet<>())
+                                .addAll(sample.labels().keySet())));
+        Map<String, String> expressions = expressions();
+        rules().forEach((name, rule) -> expressions.put(name, (String) rule.get("expr")));
+        expressions.forEach((where, expression) -> {
+            Matcher name = NAME.matcher(expression);
+            while (name.find()) {
+                assertThat(labels).as(where).containsKey(name.group());
+                if (labels.get(name.group()).contains("host") && !name.group().equals("apportion_commits_total")) {
+                    assertThat(ONCE.matcher(expression.substring(0, name.start()))
+                                    .find())
+                            .as(where + ": max by (host) of " + name.group())
+                            .isTrue();
+                }
+            }
+            Matcher selector = SELECTOR.matcher(expression);
+            while (selector.find()) {
+                assertThat(labels.get(selector.group(1)))
+                        .as(where)
+                        .containsAll(MATCHED.matcher(selector.group(2))
+                                .results()
+                                .map(matched -> matched.group(1))
+                                .toList());
+            }
+        });
+    }
+
+    @Test
+    void dashboardsAreForAnySite() throws IOException {
+        Map<String, JsonNode> boards = dashboards();
+        boards.forEach((file, board) -> {
+            assertThat(board.path("uid").asString()).isEqualTo("apportion-" + file.replace(".json", ""));
+            assertThat(board.has("id")).as("Grafana's own number").isFalse();
+            assertThat(board.path("templating")
+                            .path("list")
+                            .path(0)
+                            .path("type")
+                            .asString())
+                    .isEqualTo("datasource");
+            List<JsonNode> sources = board.findValues("datasource");
+            assertThat(sources)
+                    .as(file)
+                    .isNotEmpty()
+                    .allSatisfy(
+                            source -> assertThat(source.path("uid").asString()).isEqualTo("${datasource}"));
+            assertThat(board.toString()).doesNotContain("instance=").doesNotContain("job=");
+            Set<Integer> ids = new HashSet<>();
+            for (JsonNode panel : board.path("panels")) {
+                assertThat(ids.add(panel.path("id").asInt()))
+                        .as(panel.toString())
+                        .isTrue();
+                assertThat(panel.at("/gridPos/x").asInt()
+                                + panel.at("/gridPos/w").asInt())
+                        .isBetween(1, 24);
+            }
+        });
+        assertThat(boards).containsOnlyKeys("agents.json", "commits.json", "fleet.json", "host.json");
+    }
+
     // ---- promtool
 
     private static final int STEPS = 60;
@@ -476,7 +631,7 @@ class MonitoringTests {
             Double to = second.get(one);
             String name = one.substring(0, one.indexOf('{'));
             // What counted so much from one scrape to the next goes on like that.
-            double more = to != null && during.isCounter(name) ? to - (from == null ? 0 : from) : 0;
+            double more = to != null && during.isCounter(name) ? Math.max(0, to - (from == null ? 0 : from)) : 0;
             series.add(Map.of(
                     "series",
                     one,
@@ -491,7 +646,7 @@ class MonitoringTests {
     private static Map<String, Double> values(Scrape scrape) {
         Map<String, Double> values = new HashMap<>();
         for (Scrape.Sample sample : scrape.samples()) {
-            if (sample.name().startsWith("apportion_")) {
+            if (!Double.isNaN(sample.value())) {
                 for (String replica : REPLICAS) {
                     values.put(
                             sample.with("job", "apportion")
