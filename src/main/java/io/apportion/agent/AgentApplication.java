@@ -199,13 +199,10 @@ public final class AgentApplication {
             throw new IllegalArgumentException(
                     "apportion.agent.client-certificate and client-key go together: neither is of use alone");
         }
-        if (key != null) {
-            TokenFile.requirePrivate(key);
-        }
         if (certificate == null && settings.trustedCertificates() == null) {
             return null;
         }
-        TlsFiles tls = new TlsFiles(settings.trustedCertificates(), certificate, key);
+        TlsFiles tls = new TlsFiles(settings.trustedCertificates(), certificate, key, TokenFile::requirePrivate);
         tls.newest();
         return tls;
     }

@@ -30,10 +30,19 @@ final class TlsFiles {
     private final @Nullable Path certificate;
     private final @Nullable Path key;
 
+    private final PrivateFile keyRule;
+
     // Guarded by this.
     private @Nullable Contents read;
     private @Nullable SSLContext context;
     private @Nullable String complaint;
+
+    /** Looks who may read a file. */
+    interface PrivateFile {
+
+        /** @throws IOException with words for people, if others than its owner may */
+        void require(Path file) throws IOException;
+    }
 
     private record Contents(
             @Nullable String trusted,
@@ -87,11 +96,13 @@ final class TlsFiles {
      * @param trusted who signs the server's certificate; null: those whom the Java runtime trusts
      * @param certificate the agent's own, and those between it and its authority; null: it has none
      * @param key of the certificate
+     * @param keyRule asked again for each key that comes
      */
-    TlsFiles(@Nullable Path trusted, @Nullable Path certificate, @Nullable Path key) {
+    TlsFiles(@Nullable Path trusted, @Nullable Path certificate, @Nullable Path key, PrivateFile keyRule) {
         this.trusted = trusted;
         this.certificate = certificate;
         this.key = key;
+        this.keyRule = keyRule;
     }
 
     /**
@@ -103,6 +114,9 @@ final class TlsFiles {
         try {
             Contents present = new Contents(text(trusted), text(certificate), text(key));
             if (context == null || !present.equals(read)) {
+                if (key != null) {
+                    keyRule.require(key);
+                }
                 SSLContext made = present.context();
                 if (context != null) {
                     LOG.info("the certificates were renewed");

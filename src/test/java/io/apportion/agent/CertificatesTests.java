@@ -7,6 +7,7 @@ import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsExchange;
 import com.sun.net.httpserver.HttpsParameters;
 import com.sun.net.httpserver.HttpsServer;
+import io.apportion.agent.sysfs.TokenFile;
 import io.apportion.tls.Authority;
 import io.apportion.wire.ObservedHost.Keep;
 import io.apportion.wire.Report;
@@ -17,6 +18,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -99,7 +101,8 @@ class CertificatesTests {
         TlsFiles files = new TlsFiles(
                 folder.resolve("ca.pem"),
                 own == null ? null : folder.resolve(own + ".pem"),
-                own == null ? null : folder.resolve(own + ".key"));
+                own == null ? null : folder.resolve(own + ".key"),
+                TokenFile::requirePrivate);
         URI address = URI.create("https://localhost:" + server.getAddress().getPort());
         return new ServerLink(
                 new AgentSettings("lpar1", address, null, files, Keep.NOTHING, AgentSettings.Timings.DEFAULT));
@@ -160,6 +163,22 @@ class CertificatesTests {
             beat(link);
             assertThat(shown).containsExactly("CN=old", "CN=old", "CN=old", "CN=old", "CN=new");
             assertThat(log).contains("going on with those there were").doesNotContain(key(renewed), "PRIVATE KEY");
+        }
+    }
+
+    @Test
+    @ExtendWith(OutputCaptureExtension.class)
+    void renewedKeyForOthersEyesIsNotTaken(CapturedOutput log) throws Exception {
+        authority.issue("CN=old").write(folder, "agent");
+        try (ServerLink link = link("agent")) {
+            beat(link);
+            authority.issue("CN=new").write(folder, "agent");
+            Files.setPosixFilePermissions(folder.resolve("agent.key"), PosixFilePermissions.fromString("rw-r--r--"));
+            beat(link);
+            Files.setPosixFilePermissions(folder.resolve("agent.key"), PosixFilePermissions.fromString("rw-------"));
+            beat(link);
+            assertThat(shown).containsExactly("CN=old", "CN=old", "CN=new");
+            assertThat(log).contains("is for others' eyes too");
         }
     }
 

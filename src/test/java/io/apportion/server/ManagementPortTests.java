@@ -81,6 +81,7 @@ class ManagementPortTests {
         "management, /actuator/prometheus,       VIEWER, 200",
         "management, /actuator,                  ,       401",
         "management, /actuator/env,              ,       401",
+        "management, /.well-known/oauth-protected-resource, , 401",
         "management, /actuator/env,              ADMIN,  404",
         "management, /api/v1/hosts,              ADMIN,  404",
         "management, /agent/v1/hosts/lpar1/desired, AGENT, 404",

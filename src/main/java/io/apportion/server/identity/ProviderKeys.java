@@ -38,6 +38,7 @@ final class ProviderKeys implements JWKSetSource<SecurityContext> {
 
     private final String issuer;
     private final Duration betweenReads;
+    private final boolean discovers;
     private final ResourceRetriever http =
             new DefaultResourceRetriever((int) PATIENCE.toMillis(), (int) PATIENCE.toMillis(), LARGEST);
 
@@ -55,6 +56,7 @@ final class ProviderKeys implements JWKSetSource<SecurityContext> {
     ProviderKeys(String issuer, @Nullable String jwkSetUri, Duration betweenReads) {
         this.issuer = issuer;
         this.betweenReads = betweenReads;
+        this.discovers = jwkSetUri == null;
         this.found = jwkSetUri == null ? null : at(jwkSetUri);
     }
 
@@ -84,6 +86,10 @@ final class ProviderKeys implements JWKSetSource<SecurityContext> {
             return keys;
         } catch (KeySourceException failure) {
             read = false;
+            if (discovers) {
+                // They may have moved.
+                found = null;
+            }
             LOG.warn("The identity provider {} gives no keys: {}", issuer, failure.getMessage());
             throw failure;
         }
@@ -107,7 +113,11 @@ final class ProviderKeys implements JWKSetSource<SecurityContext> {
             if (!issuer.equals(JSONObjectUtils.getString(said, "issuer"))) {
                 throw new JWKSetRetrievalException(address + " is of another issuer", null);
             }
-            return ProviderTokens.requireSafe(JSONObjectUtils.getString(said, "jwks_uri"));
+            String keys = JSONObjectUtils.getString(said, "jwks_uri");
+            if (keys == null) {
+                throw new JWKSetRetrievalException(address + " does not say where the keys are", null);
+            }
+            return ProviderTokens.requireSafe(keys);
         } catch (IOException | ParseException | IllegalArgumentException failure) {
             throw new JWKSetRetrievalException(address + ": " + failure.getMessage(), failure);
         }

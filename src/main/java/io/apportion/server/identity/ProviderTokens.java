@@ -22,7 +22,10 @@ import org.springframework.boot.security.oauth2.server.resource.autoconfigure.OA
 import org.springframework.security.access.AccessDeniedException;
 import org.springframework.security.authentication.AuthenticationServiceException;
 import org.springframework.security.authentication.BadCredentialsException;
+import org.springframework.security.oauth2.core.DelegatingOAuth2TokenValidator;
 import org.springframework.security.oauth2.core.OAuth2Error;
+import org.springframework.security.oauth2.core.OAuth2ErrorCodes;
+import org.springframework.security.oauth2.core.OAuth2TokenValidatorResult;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
 import org.springframework.security.oauth2.jwt.BadJwtException;
 import org.springframework.security.oauth2.jwt.Jwt;
@@ -34,8 +37,8 @@ import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
 import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
 import org.springframework.security.oauth2.jwt.JwtTypeValidator;
 import org.springframework.security.oauth2.jwt.JwtValidationException;
-import org.springframework.security.oauth2.jwt.JwtValidators;
 import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
+import org.springframework.security.oauth2.server.resource.InvalidBearerTokenException;
 
 /**
  * Recognises callers by the JWTs of the site's identity provider: signed by one of the keys that it names, of its issuer,
@@ -47,6 +50,10 @@ public final class ProviderTokens {
 
     /** A forged token must not have the provider asked for its key again and again. */
     private static final Duration BETWEEN_READS = Duration.ofSeconds(30);
+
+    /** Good only with the proof of a key or a certificate, which is not asked for: whoever stole it could show it. */
+    private static final OAuth2TokenValidatorResult BOUND = OAuth2TokenValidatorResult.failure(new OAuth2Error(
+            OAuth2ErrorCodes.INVALID_TOKEN, "It is bound to a key or a certificate by its claim cnf", null));
 
     /** Of an actor's name; what is stored has room for 256 characters. */
     private static final int LONGEST_NAME = 200;
@@ -70,9 +77,10 @@ public final class ProviderTokens {
         times.setClock(clock);
         JwtTypeValidator type = new JwtTypeValidator("JWT", "at+jwt", "application/at+jwt");
         type.setAllowEmpty(true);
-        nimbus.setJwtValidator(JwtValidators.createDefaultWithValidators(List.of(
+        nimbus.setJwtValidator(new DelegatingOAuth2TokenValidator<>(List.of(
                 times,
                 type,
+                jwt -> jwt.hasClaim("cnf") ? BOUND : OAuth2TokenValidatorResult.success(),
                 new JwtIssuerValidator(issuer),
                 new JwtClaimValidator<Collection<String>>(
                         JwtClaimNames.AUD,
@@ -138,7 +146,8 @@ public final class ProviderTokens {
     }
 
     /**
-     * @throws BadCredentialsException if it is not good
+     * @throws BadCredentialsException if the provider has not signed it
+     * @throws InvalidBearerTokenException if it has, and the token is not good here or any more: nobody's guess
      * @throws AccessDeniedException if it is, and gives no role
      * @throws AuthenticationServiceException if that cannot be known, as the provider cannot be reached
      */
@@ -162,7 +171,7 @@ public final class ProviderTokens {
         try {
             return decoder.decode(token);
         } catch (JwtValidationException invalid) {
-            throw new BadCredentialsException(
+            throw new InvalidBearerTokenException(
                     invalid.getErrors().stream()
                             .map(OAuth2Error::getDescription)
                             .filter(Objects::nonNull)
@@ -209,7 +218,7 @@ public final class ProviderTokens {
             var label = LABEL.matcher(term);
             String other = label.matches() ? scope.put(label.group(1), label.group(2)) : "";
             if (!label.matches() || (other != null && !other.equals(label.group(2)))) {
-                throw new BadCredentialsException(
+                throw new InvalidBearerTokenException(
                         "The token's claim " + claim + " is neither * nor terms such as zone=a that one host can fit.");
             }
         }
@@ -219,7 +228,7 @@ public final class ProviderTokens {
     private String name(Jwt jwt) {
         String name = claim(jwt, settings.actorClaim()) instanceof String text ? text : "";
         if (name.isBlank()) {
-            throw new BadCredentialsException("The token's claim " + settings.actorClaim() + " names nobody.");
+            throw new InvalidBearerTokenException("The token's claim " + settings.actorClaim() + " names nobody.");
         }
         // Two callers must never look like one, so what is cut off or replaced leaves its hash.
         String sane = name.codePoints()
@@ -227,7 +236,7 @@ public final class ProviderTokens {
                 .limit(LONGEST_NAME)
                 .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
                 .toString();
-        return sane.equals(name)
+        return sane.equals(name) && !name.contains("~")
                 ? name
                 : sane + "~" + HexFormat.of().formatHex(Hashes.sha256(name.getBytes(StandardCharsets.UTF_8)), 0, 8);
     }

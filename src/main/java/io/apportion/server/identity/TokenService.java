@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +53,8 @@ public class TokenService {
 
     /** When all that is known was last seen to be good still. */
     private volatile Instant lookedAgain = Instant.EPOCH;
+
+    private final AtomicLong revocations = new AtomicLong();
 
     private record Known(Token token, Instant readAt) {}
 
@@ -180,6 +183,7 @@ public class TokenService {
     /** It is good for nothing from now on; on other replicas, once they have forgotten it. */
     public void revoke(UUID id) {
         tokens.deleteById(id);
+        revocations.incrementAndGet();
         known.clear();
     }
 
@@ -198,6 +202,11 @@ public class TokenService {
         return TOKEN.matcher(secret).matches();
     }
 
+    /** Whether it was good when it was last looked up: that asks nobody, and does not say that it still is. */
+    public boolean isKnown(String secret) {
+        return known.containsKey(HexFormat.of().formatHex(hash(secret)));
+    }
+
     /** @return whose token it is; nothing if it is unknown, revoked or expired */
     public Optional<Identity> identify(String secret) {
         byte[] hash = hash(secret);
@@ -206,6 +215,7 @@ public class TokenService {
         Known entry = known.get(key);
         Instant fresh = now.minus(remembered);
         if (entry == null || (entry.readAt().isBefore(fresh) && lookedAgain.isBefore(fresh))) {
+            long before = revocations.get();
             Optional<Token> found = tokens.findByHash(hash).map(TokenService::token);
             if (found.isEmpty()) {
                 known.remove(key);
@@ -213,6 +223,10 @@ public class TokenService {
             }
             entry = new Known(found.get(), now);
             known.put(key, entry);
+            if (revocations.get() != before) {
+                // It may have been read before its revocation, and put there after.
+                known.remove(key);
+            }
         }
         return identity(entry.token(), now);
     }

@@ -2,6 +2,7 @@ package io.apportion.server.push;
 
 import io.apportion.server.matrix.Caller;
 import io.apportion.server.matrix.ReportService;
+import io.apportion.server.matrix.Stay;
 import io.apportion.wire.DesiredHost;
 import io.apportion.wire.Report;
 import jakarta.servlet.http.HttpServletResponse;
@@ -62,8 +63,8 @@ final class AgentController {
 
     /** Holds the request's virtual thread, and between two states nothing else. */
     @GetMapping(path = "/desired", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
-    void stream(@PathVariable String host, @RequestParam long session, HttpServletResponse response)
+    void stream(@PathVariable String host, @RequestParam long session, Stay stay, HttpServletResponse response)
             throws IOException {
-        streams.serve(host, session, response);
+        streams.serve(host, session, stay, response);
     }
 }

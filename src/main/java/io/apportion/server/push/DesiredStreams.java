@@ -7,6 +7,7 @@ import io.apportion.server.matrix.HostNumbers;
 import io.apportion.server.matrix.MatrixChanged;
 import io.apportion.server.matrix.MatrixQueries;
 import io.apportion.server.matrix.NotDone;
+import io.apportion.server.matrix.Stay;
 import io.apportion.wire.DesiredHost;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -62,13 +63,13 @@ final class DesiredStreams implements SmartLifecycle {
     }
 
     /**
-     * Sends the present desired state, and each newer one, until the agent has gone or another of its streams replaces
-     * this one.
+     * Sends the present desired state, and each newer one, until the agent has gone, may not stay, or another of its
+     * streams replaces this one.
      *
      * @throws NotDone.NotFound if there is no such host
      * @throws NotDone.Stale if that is not the host's present session
      */
-    void serve(String host, long session, HttpServletResponse response) throws IOException {
+    void serve(String host, long session, Stay stay, HttpServletResponse response) throws IOException {
         check(host, session);
         DesiredStream stream = new DesiredStream(session, () -> read(host), this::notRead);
         // Before its first look: what is stored after that look wakes it.
@@ -80,6 +81,7 @@ final class DesiredStreams implements SmartLifecycle {
             response.setCharacterEncoding(StandardCharsets.UTF_8);
             response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
             response.setHeader("X-Accel-Buffering", "no");
+            stay.whenOver(stream::close);
             if (running) {
                 stream.run(response.getOutputStream(), settings);
             }

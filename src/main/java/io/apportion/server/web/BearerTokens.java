@@ -41,18 +41,25 @@ final class BearerTokens implements AuthenticationManager {
         String address = shown.getDetails() instanceof WebAuthenticationDetails details
                 ? String.valueOf(details.getRemoteAddress())
                 : "";
-        failures.check(address);
+        Optional<FailedLogins.TooMany> tooMany = failures.tooMany(address);
         try {
             return UsernamePasswordAuthenticationToken.authenticated(
-                    identify(shown.getToken(), own), null, AuthorityUtils.NO_AUTHORITIES);
+                    identify(shown.getToken(), own, tooMany), null, AuthorityUtils.NO_AUTHORITIES);
         } catch (BadCredentialsException bad) {
+            if (tooMany.isPresent()) {
+                throw tooMany.get();
+            }
             failures.add(address);
             throw bad;
         }
     }
 
-    private Identity identify(String token, Function<String, Optional<Identity>> own) {
+    private Identity identify(
+            String token, Function<String, Optional<Identity>> own, Optional<FailedLogins.TooMany> tooMany) {
         if (TokenService.isToken(token) || provider.isEmpty()) {
+            if (tooMany.isPresent() && !tokens.isKnown(token)) {
+                throw tooMany.get();
+            }
             return own.apply(token)
                     .orElseThrow(() -> new BadCredentialsException("The token is unknown, revoked or expired."));
         }

@@ -39,7 +39,9 @@ final class BodyRules extends OncePerRequestFilter {
     @Override
     protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
             throws ServletException, IOException {
-        DataSize limit = request.getRequestURI().startsWith("/agent/") ? settings.maxReport() : settings.maxBody();
+        DataSize limit = request.getRequestURI().startsWith(request.getContextPath() + "/agent/")
+                ? settings.maxReport()
+                : settings.maxBody();
         if (request.getContentLengthLong() > limit.toBytes()) {
             throw tooLarge(limit);
         }

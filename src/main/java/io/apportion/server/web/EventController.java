@@ -2,6 +2,7 @@ package io.apportion.server.web;
 
 import io.apportion.server.matrix.EventRecord;
 import io.apportion.server.matrix.MatrixQueries;
+import io.apportion.server.matrix.Stay;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
@@ -98,6 +99,7 @@ final class EventController {
                     @RequestHeader(name = "Last-Event-ID", required = false)
                     @Nullable
                     Long lastEventId,
+            Stay stay,
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException, InterruptedException {
@@ -112,16 +114,17 @@ final class EventController {
         if (HttpMethod.HEAD.matches(request.getMethod())) {
             return;
         }
+        stay.whenOver(news::wake);
         Writer out = response.getWriter();
         out.write("id: " + position + "\n\n");
-        while (true) {
+        while (!stay.isOver()) {
             for (EventRecord event : found) {
                 position = event.position();
                 out.write("id: " + position + "\ndata: " + json.writeValueAsString(EventView.of(event)) + "\n\n");
             }
             response.flushBuffer();
             if (found.size() < BATCH) {
-                long newest = news.await(position, HEARTBEAT);
+                long newest = news.await(position, HEARTBEAT, stay);
                 if (newest < 0) {
                     return;
                 }

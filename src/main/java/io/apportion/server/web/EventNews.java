@@ -1,6 +1,7 @@
 package io.apportion.server.web;
 
 import io.apportion.server.matrix.EventsNumbered;
+import io.apportion.server.matrix.Stay;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -22,16 +23,26 @@ final class EventNews implements SmartLifecycle {
     /**
      * Waits until there is an event after that position, at most so long.
      *
-     * @return the newest position known, perhaps no newer one; -1 when the server stops
+     * @return the newest position known, perhaps no newer one; -1 when the server stops or the stay is over
      */
-    long await(long position, Duration atMost) throws InterruptedException {
+    long await(long position, Duration atMost, Stay stay) throws InterruptedException {
         lock.lockInterruptibly();
         try {
             long left = atMost.toNanos();
-            while (running && newest <= position && left > 0) {
+            while (running && !stay.isOver() && newest <= position && left > 0) {
                 left = news.awaitNanos(left);
             }
-            return running ? newest : -1;
+            return running && !stay.isOver() ? newest : -1;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** All look whether their stay is over. */
+    void wake() {
+        lock.lock();
+        try {
+            news.signalAll();
         } finally {
             lock.unlock();
         }

@@ -9,16 +9,21 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.security.core.AuthenticationException;
 
 /**
- * Counts wrong tokens by the address that they came from. From one that sent too many, none is looked at for a while, not
- * even a right one: else it could go on trying.
+ * Counts wrong tokens by the address that they came from. From one that sent too many, none costs the database a look for
+ * a while. What is known to be good without one is let in: behind a proxy or a NAT that address is many people's.
  *
  * <p>The address is what the connection says, or the proxy where {@code server.forward-headers-strategy} trusts one. Of
  * IPv6 it is the network: whoever has one address there has them all.
  */
 final class FailedLogins {
+
+    private static final Logger LOG = LoggerFactory.getLogger(FailedLogins.class);
 
     /** Each takes about 200 bytes; the one unused for longest makes room. */
     private static final int MOST_ADDRESSES = 10_000;
@@ -39,7 +44,7 @@ final class FailedLogins {
 
     private record Failures(Instant since, int count) {}
 
-    /** No token is looked at before. */
+    /** None that is not known is looked at before. */
     static final class TooMany extends AuthenticationException {
         private static final long serialVersionUID = 1L;
         private final Duration retryAfter;
@@ -60,29 +65,35 @@ final class FailedLogins {
         this.clock = clock;
     }
 
-    /** @throws TooMany if there were too many of late */
-    void check(String address) {
+    /** @return what says how long, if there were too many of late */
+    Optional<TooMany> tooMany(String address) {
         Instant now = clock.instant();
         synchronized (byAddress) {
             Failures failures = byAddress.get(key(address));
-            if (failures != null && failures.count() >= allowed) {
-                Duration left = Duration.between(now, failures.since().plus(within));
-                if (left.isPositive()) {
-                    throw new TooMany(left);
-                }
-            }
+            return failures == null || failures.count() < allowed
+                    ? Optional.empty()
+                    : Optional.of(Duration.between(now, failures.since().plus(within)))
+                            .filter(Duration::isPositive)
+                            .map(TooMany::new);
         }
     }
 
     void add(String address) {
         Instant now = clock.instant();
+        Failures failures;
         synchronized (byAddress) {
-            byAddress.compute(
+            failures = byAddress.compute(
                     key(address),
                     (known, before) ->
                             before == null || before.since().plus(within).isBefore(now)
                                     ? new Failures(now, 1)
                                     : new Failures(before.since(), before.count() + 1));
+        }
+        if (failures.count() == allowed) {
+            LOG.warn(
+                    "{} wrong tokens came from {}: others that are not known are not looked at for a while",
+                    allowed,
+                    address);
         }
     }
 

@@ -33,7 +33,11 @@ final class FilterProblems extends OncePerRequestFilter {
             if (!response.isCommitted()) {
                 SafeHeaders.on(response);
             }
-            if (!answer(request, response, e)) {
+            // At DEBUG Spring MVC reads all parameters for its log, and wraps what it meets there.
+            Exception met = e instanceof ServletException wrapper && wrapper.getRootCause() instanceof Exception cause
+                    ? cause
+                    : e;
+            if (!answer(request, response, met)) {
                 throw e;
             }
         }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import io.apportion.server.identity.Role;
 import io.apportion.server.matrix.Caller;
+import io.apportion.server.matrix.Stay;
 import io.swagger.v3.core.util.Yaml31;
 import io.swagger.v3.oas.models.Components;
 import io.swagger.v3.oas.models.OpenAPI;
@@ -57,7 +58,7 @@ class OpenApiConfiguration {
         """;
 
     static {
-        SpringDocUtils.getConfig().addRequestWrapperToIgnore(Caller.class);
+        SpringDocUtils.getConfig().addRequestWrapperToIgnore(Caller.class, Stay.class);
     }
 
     @Bean

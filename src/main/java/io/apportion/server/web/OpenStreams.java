@@ -3,6 +3,7 @@ package io.apportion.server.web;
 import io.apportion.server.identity.Identity;
 import io.apportion.server.identity.Role;
 import io.apportion.server.identity.TokenService;
+import io.apportion.server.matrix.Stay;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.time.Clock;
@@ -55,25 +56,11 @@ final class OpenStreams implements HandlerInterceptor {
 
         private final Identity identity;
         private final String address;
-        private final Thread thread = Thread.currentThread();
-        private boolean over;
+        private final Stay stay = new Stay();
 
         Open(Identity identity, String address) {
             this.identity = identity;
             this.address = address;
-        }
-
-        /** What serves it waits and writes, and gives up at an interrupt. */
-        synchronized void end() {
-            if (!over) {
-                thread.interrupt();
-            }
-        }
-
-        /** Its thread is somebody else's from now on. */
-        synchronized void close() {
-            over = true;
-            Thread.interrupted();
         }
 
         boolean isLimited() {
@@ -123,26 +110,43 @@ final class OpenStreams implements HandlerInterceptor {
             HttpServletRequest request, HttpServletResponse response, Object handler, @Nullable Exception failure) {
         if (request.getAttribute(ATTRIBUTE) instanceof Open stream) {
             open.remove(stream);
-            stream.close();
         }
+    }
+
+    /** @return how long the caller may stay; for ever if nobody asked who it is */
+    static Stay stay(HttpServletRequest request) {
+        return request.getAttribute(ATTRIBUTE) instanceof Open stream ? stream.stay : new Stay();
     }
 
     /** Ends the streams of those who would not be let in any more. */
     void look() {
         Set<Open> present = new HashSet<>(open);
+        endExpired(present);
         Set<UUID> good = tokens.lookAgain(present.stream()
                 .map(stream -> stream.identity.token())
                 .filter(Objects::nonNull)
                 .collect(Collectors.toSet()));
+        for (Open stream : present) {
+            if (stream.identity.token() != null && !good.contains(stream.identity.token())) {
+                end(stream);
+            }
+        }
+    }
+
+    /** Of those nobody has to be asked. */
+    private void endExpired(Set<Open> present) {
         Instant now = clock.instant();
         for (Open stream : present) {
-            Identity identity = stream.identity;
-            boolean revoked = identity.token() != null && !good.contains(identity.token());
-            boolean expired = identity.until() != null && !now.isBefore(identity.until());
-            if (revoked || expired) {
-                LOG.info("A stream of {} ends: its token or certificate is not good any more", identity.actor());
-                stream.end();
+            if (stream.identity.until() != null && !now.isBefore(stream.identity.until())) {
+                end(stream);
             }
+        }
+    }
+
+    private static void end(Open stream) {
+        if (!stream.stay.isOver()) {
+            LOG.info("A stream of {} ends: its token or certificate is not good any more", stream.identity.actor());
+            stream.stay.end();
         }
     }
 

@@ -37,7 +37,8 @@ final class SafeHeaders {
     }
 
     private static void writePolicy(HttpServletRequest request, HttpServletResponse response) {
-        response.setHeader(POLICY, request.getRequestURI().startsWith(PAGES) ? SWAGGER : NOTHING);
+        response.setHeader(
+                POLICY, request.getRequestURI().startsWith(request.getContextPath() + PAGES) ? SWAGGER : NOTHING);
     }
 
     /** For what is answered before the guard, whatever the path was. */

@@ -5,6 +5,7 @@ import io.apportion.server.identity.IdentitySettings;
 import io.apportion.server.identity.JwtSettings;
 import io.apportion.server.identity.ProviderTokens;
 import io.apportion.server.identity.TokenService;
+import jakarta.servlet.http.HttpServletRequest;
 import java.time.Clock;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -14,6 +15,7 @@ import org.springframework.boot.web.server.Ssl;
 import org.springframework.boot.web.server.autoconfigure.ServerProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.oauth2.server.resource.web.authentication.BearerTokenAuthenticationFilter;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.header.HeaderWriterFilter;
 
@@ -52,10 +54,15 @@ public class TokenAccess extends Guarded {
             WebSettings settings,
             ObjectProvider<ServerProperties> server,
             ObjectProvider<SslBundles> bundles) {
-        http.oauth2ResourceServer(bearers -> bearers.authenticationManagerResolver(
-                        request -> request.getRequestURI().equals(METRICS) ? tokens.withoutDatabase() : tokens)
-                .authenticationEntryPoint(problems::answer)
-                .accessDeniedHandler(problems::answer));
+        // Not by oauth2ResourceServer(): it adds a page of metadata that everybody may read, on each port, and that
+        // says what
+        // is not so.
+        BearerTokenAuthenticationFilter bearers = new BearerTokenAuthenticationFilter((HttpServletRequest request) ->
+                request.getRequestURI().equals(METRICS) ? tokens.withoutDatabase() : tokens);
+        bearers.setAuthenticationEntryPoint(problems::answer);
+        // Also for what is no fault of the token, which it would throw on.
+        bearers.setAuthenticationFailureHandler(problems::answer);
+        http.addFilter(bearers);
         ServerProperties properties = server.getIfAvailable();
         Ssl ssl = properties == null ? null : properties.getSsl();
         if (ssl != null && ClientCertificates.areAskedFor(ssl)) {

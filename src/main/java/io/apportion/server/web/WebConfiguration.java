@@ -46,6 +46,7 @@ class WebConfiguration implements WebMvcConfigurer, SchedulingConfigurer {
     @Override
     public void addArgumentResolvers(List<HandlerMethodArgumentResolver> resolvers) {
         resolvers.add(new CallerResolver());
+        resolvers.add(new StayResolver());
         resolvers.add(new ConditionsResolver());
     }
 

@@ -29,6 +29,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Date;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** The identity provider of a site: says where its keys are, gives them, and signs tokens with them. */
 public final class IdentityProvider implements AutoCloseable {
@@ -41,6 +42,7 @@ public final class IdentityProvider implements AutoCloseable {
     private final AtomicInteger asked = new AtomicInteger();
     private volatile RSAKey rsa = rsa("rsa-1");
     private volatile ECKey ec = ec("ec-1");
+    private volatile @Nullable String keysAt = "/keys";
     private volatile boolean down;
 
     public IdentityProvider() {
@@ -56,11 +58,19 @@ public final class IdentityProvider implements AutoCloseable {
         }
         http.createContext(
                 "/.well-known/openid-configuration",
-                exchange ->
-                        answer(exchange, "{\"issuer\":\"" + issuer() + "\",\"jwks_uri\":\"" + issuer() + "/keys\"}"));
-        http.createContext("/keys", exchange -> {
+                exchange -> answer(
+                        exchange,
+                        "{\"issuer\":\"" + issuer() + "\""
+                                + (keysAt == null ? "" : ",\"jwks_uri\":\"" + issuer() + keysAt + "\"") + "}"));
+        http.createContext("/", exchange -> {
             asked.incrementAndGet();
-            answer(exchange, new JWKSet(java.util.List.<JWK>of(rsa, ec)).toString());
+            if (exchange.getRequestURI().getPath().equals(keysAt)) {
+                answer(exchange, new JWKSet(java.util.List.<JWK>of(rsa, ec)).toString());
+            } else {
+                try (exchange) {
+                    exchange.sendResponseHeaders(404, -1);
+                }
+            }
         });
         http.start();
     }
@@ -84,6 +94,11 @@ public final class IdentityProvider implements AutoCloseable {
 
     public void down(boolean isDown) {
         down = isDown;
+    }
+
+    /** @param path where its keys are from now on; null: it does not say */
+    public void moveKeys(@Nullable String path) {
+        keysAt = path;
     }
 
     /** From now on it signs with another key, and names that alone. */

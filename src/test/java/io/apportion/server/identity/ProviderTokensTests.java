@@ -2,6 +2,7 @@ package io.apportion.server.identity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jwt.JWTClaimsSet;
@@ -24,6 +25,7 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.security.access.AccessDeniedException;
 import org.springframework.security.authentication.AuthenticationServiceException;
 import org.springframework.security.authentication.BadCredentialsException;
+import org.springframework.security.oauth2.server.resource.InvalidBearerTokenException;
 
 /** Which JWTs are good, and whom they name. */
 class ProviderTokensTests {
@@ -78,7 +80,8 @@ class ProviderTokensTests {
 
     private static void refused(String token, String because) {
         assertThatThrownBy(() -> tokens.identify(token))
-                .isInstanceOf(BadCredentialsException.class)
+                .isInstanceOf(
+                        because.equals("signed") ? BadCredentialsException.class : InvalidBearerTokenException.class)
                 .hasMessageContaining(because)
                 .hasMessageNotContaining(token);
     }
@@ -148,6 +151,13 @@ class ProviderTokensTests {
         refused(provider.token(jane().issuer("https://evil.example")), "iss");
         refused(provider.token(jane().issuer(provider.issuer() + "/")), "iss");
         refused(provider.token(jane().issuer(null)), "iss");
+    }
+
+    /** They are good only with a proof that is not asked for: whoever stole one could show it. */
+    @Test
+    void tokensThatAreBoundToAKeyOrACertificateAreNot() {
+        refused(provider.token(jane().claim("cnf", Map.of("jkt", "x"))), "cnf");
+        refused(provider.token(jane().claim("cnf", Map.of("x5t#S256", "x"))), "cnf");
     }
 
     @Test
@@ -258,7 +268,7 @@ class ProviderTokensTests {
     void scopeThatNoHostCanFitIsRefused(String claim) {
         ProviderTokens limited = tokens(provider.issuer(), settings("roles", Map.of(), "sub", "hosts"));
         assertThatThrownBy(() -> limited.identify(provider.token(jane().claim("hosts", claim))))
-                .isInstanceOf(BadCredentialsException.class)
+                .isInstanceOf(InvalidBearerTokenException.class)
                 .hasMessageContaining("hosts");
     }
 
@@ -278,6 +288,8 @@ class ProviderTokensTests {
         assertThat(one).startsWith("user:xxx").hasSizeLessThan(256).isNotEqualTo(other);
         assertThat(actor("a\nb")).matches("user:a\\?b~[0-9a-f]{16}").isNotEqualTo(actor("a\tb"));
         assertThat(actor("auth0|5f7c")).isEqualTo("user:auth0|5f7c");
+        String replaced = actor("j\u00f6e");
+        assertThat(actor(replaced.substring("user:".length()))).isNotEqualTo(replaced);
     }
 
     private static String actor(String subject) {
@@ -317,6 +329,31 @@ class ProviderTokensTests {
             assertThatThrownBy(() -> its.identify(before))
                     .as("its key is not named any more")
                     .isInstanceOf(BadCredentialsException.class);
+        }
+    }
+
+    @Test
+    void keysAreLookedForWhereTheyHaveMoved() {
+        try (IdentityProvider other = new IdentityProvider()) {
+            ProviderTokens its = tokens(other.issuer(), DEFAULTS, Duration.ofMillis(1));
+            its.identify(other.token(other.claims("jane", "viewer")));
+            other.moveKeys("/moved");
+            other.changeKeys();
+            String token = other.token(other.claims("jane", "viewer"));
+            // The first look finds out that they have moved, the next one where to.
+            await().atMost(Duration.ofMinutes(1))
+                    .ignoreExceptions()
+                    .until(() -> its.identify(token).actor().equals("user:jane"));
+        }
+    }
+
+    @Test
+    void providerThatDoesNotSayWhereItsKeysAreIsAsGoodAsAway() {
+        try (IdentityProvider other = new IdentityProvider()) {
+            other.moveKeys(null);
+            ProviderTokens its = tokens(other.issuer(), DEFAULTS, Duration.ofMillis(1));
+            String token = other.token(other.claims("jane", "viewer"));
+            assertThatThrownBy(() -> its.identify(token)).isInstanceOf(AuthenticationServiceException.class);
         }
     }
 

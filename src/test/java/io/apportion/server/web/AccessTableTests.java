@@ -276,6 +276,10 @@ class AccessTableTests {
     @AfterAll
     static void stop() {
         rootLogger().detachAppender(APPENDER);
+        // The levels above are the whole process's, and outlive this context.
+        for (String chatty : List.of("io.apportion", "org.springframework.security", "org.springframework.web")) {
+            ((Logger) LoggerFactory.getLogger(chatty)).setLevel(null);
+        }
         PROVIDER.close();
     }
 
@@ -468,6 +472,21 @@ class AccessTableTests {
                 assertThat(answer.header("www-authenticate")).isEqualTo("Bearer");
             }
         });
+    }
+
+    /** At DEBUG Spring MVC reads the parameters for its log, also where nobody else would. */
+    @Test
+    void badParameterIsNoFaultOfTheServer() {
+        assertThat(send(Request.of("GET", "/problems?a=%zz"), null).status()).isEqualTo(400);
+    }
+
+    /** Spring Security's way to take bearer tokens brings it unasked, and no mapping shows it. */
+    @Test
+    void nothingIsSaidOfHowToGetIn() {
+        for (String path : List.of(
+                "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/api/v1/hosts")) {
+            assertThat(send(Request.of("GET", path), null).status()).isEqualTo(401);
+        }
     }
 
     @Test

@@ -208,14 +208,31 @@ class GuardedHttpTests {
     }
 
     @Test
-    void tooManyWrongTokensShutOutTheirAddressAlone() throws IOException {
+    void tooManyWrongTokensShutOutWhatIsNotKnownOfTheirAddressAlone() throws IOException {
+        String unknown = token(Role.VIEWER);
         for (int i = 0; i < 5; i++) {
             assertThat(statusFrom("127.0.0.2", i % 2 == 0 ? "apportion_no" : "a.b.c"))
                     .isEqualTo(401);
-            assertThat(statusFrom("127.0.0.2", viewer)).isEqualTo(i < 4 ? 200 : 429);
+            assertThat(statusFrom("127.0.0.2", viewer)).isEqualTo(200);
         }
         assertThat(statusFrom("127.0.0.2", "apportion_no")).isEqualTo(429);
-        assertThat(statusFrom("127.0.0.3", viewer)).isEqualTo(200);
+        assertThat(statusFrom("127.0.0.2", "a.b.c")).isEqualTo(429);
+        assertThat(statusFrom("127.0.0.2", unknown)).isEqualTo(429);
+        // Behind a proxy it is not theirs alone: those who were let in before go on.
+        assertThat(statusFrom("127.0.0.2", viewer)).isEqualTo(200);
+        assertThat(statusFrom("127.0.0.3", unknown)).isEqualTo(200);
+    }
+
+    /** Somebody's page that goes on with an old token is no guess. */
+    @Test
+    void expiredTokensOfTheProviderShutOutNobody() throws IOException {
+        PROVIDER.down(false);
+        String old = PROVIDER.token(PROVIDER.claims("jane", "viewer")
+                .expirationTime(Date.from(Instant.now().minusSeconds(600))));
+        for (int i = 0; i < 6; i++) {
+            assertThat(statusFrom("127.0.0.5", old)).isEqualTo(401);
+        }
+        assertThat(statusFrom("127.0.0.5", viewer)).isEqualTo(200);
     }
 
     @Test
@@ -224,12 +241,13 @@ class GuardedHttpTests {
             // Whoever makes addresses up is known by the own.
             statusFrom("127.0.0.4", "apportion_no", "X-Forwarded-For: 10.0.0." + i);
         }
-        assertThat(statusFrom("127.0.0.4", viewer, "X-Forwarded-For: 10.0.0.77"))
+        assertThat(statusFrom("127.0.0.4", "apportion_no", "X-Forwarded-For: 10.0.0.77"))
                 .isEqualTo(429);
         for (int i = 0; i < 6; i++) {
             statusFrom("127.0.0.9", "apportion_no", "X-Forwarded-For: 10.0.1.1");
         }
-        assertThat(statusFrom("127.0.0.9", viewer, "X-Forwarded-For: 10.0.1.1")).isEqualTo(429);
+        assertThat(statusFrom("127.0.0.9", "apportion_no", "X-Forwarded-For: 10.0.1.1"))
+                .isEqualTo(429);
         assertThat(statusFrom("127.0.0.9", viewer, "X-Forwarded-For: 10.0.1.2")).isEqualTo(200);
     }
 

@@ -116,7 +116,11 @@ class TlsTests {
             request.header("Authorization", "Bearer " + token);
         }
         try (HttpClient client = HttpClient.newBuilder().sslContext(tls(shown)).build()) {
-            return client.send(request.build(), BodyHandlers.discarding()).statusCode();
+            HttpResponse<Void> answer = client.send(request.build(), BodyHandlers.discarding());
+            assertThat(answer.headers().firstValue("set-cookie"))
+                    .as("agents keep no cookies, and the server no sessions")
+                    .isEmpty();
+            return answer.statusCode();
         }
     }
 
@@ -138,6 +142,10 @@ class TlsTests {
                 "O=lpar1                         |                   | lpar1 | 401",
                 "O=Bank                          | lpar1;lpar2       | lpar1 | 401",
                 "CN=lpar1,CN=lpar2               |                   | lpar1 | 401",
+                "CN=lpar1+SERIALNUMBER=1,O=Bank  |                   | lpar1 | 412",
+                "CN=lpar2+SERIALNUMBER=1,O=Bank  | lpar1             | lpar1 | 403",
+                "CN=lpar1+CN=lpar2,O=Bank        |                   | lpar1 | 401",
+                "CN=\u212Aost                    |                   | kost  | 401",
                 "CN='lpar1 '                     |                   | lpar1 | 401",
                 "CN=lpar1/x                      |                   | lpar1 | 401",
                 "CN=*                            |                   | lpar1 | 401",
