@@ -162,6 +162,11 @@ final class LiveServer {
         return host;
     }
 
+    /** That host as this server knows it: another one ran when it was made. Is closed with that. */
+    RunningHost again(RunningHost host) {
+        return new RunningHost(host.name, host.machine, host.agent);
+    }
+
     final class RunningHost implements AutoCloseable {
 
         final String name;
