@@ -57,13 +57,19 @@ final class Train {
                 "--server.port=" + port,
                 "--management.server.port=" + managementPort,
                 "--apportion.data=" + folder.resolve("data"));
-        await(server, () -> call(managementPort, "GET", "/actuator/health/readiness", null).status() == 200);
+        await(
+                server,
+                () -> call(managementPort, "GET", "/actuator/health/readiness", null)
+                                .status()
+                        == 200);
         token = Files.readString(folder.resolve("data/admin-token")).strip();
 
         need("PUT", "/api/v1/hosts/lpar1", "{}");
         Path agentToken = Files.writeString(
                 folder.resolve("agent-token"),
-                word("token", need("POST", "/api/v1/tokens", "{\"name\":\"lpar1\",\"role\":\"agent\",\"host\":\"lpar1\"}")));
+                word(
+                        "token",
+                        need("POST", "/api/v1/tokens", "{\"name\":\"lpar1\",\"role\":\"agent\",\"host\":\"lpar1\"}")));
         Files.setPosixFilePermissions(agentToken, PosixFilePermissions.fromString("rw-------"));
         Files.writeString(folder.resolve("machine-id"), "00000000000000000000000000000001\n");
         lay(recording, folder.resolve("root"));
@@ -77,7 +83,9 @@ final class Train {
                 "--apportion.agent.machine-id=" + folder.resolve("machine-id"),
                 "--apportion.agent.ap-config-lock=" + folder.resolve("s390apconfig.lock"),
                 "--apportion.agent.lock=" + folder.resolve("apportion-agent.lock"));
-        await(agent, () -> need("GET", "/api/v1/hosts/lpar1/foreign-mdevs", null).contains(MDEV));
+        await(
+                agent,
+                () -> need("GET", "/api/v1/hosts/lpar1/foreign-mdevs", null).contains(MDEV));
         need("POST", "/api/v1/hosts/lpar1/foreign-mdevs/" + MDEV + "/adopt", null);
         await(agent, () -> need("GET", "/api/v1/commits?state=pending", null).contains("\"items\":[]"));
 
@@ -157,7 +165,10 @@ final class Train {
         ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
         builder.environment()
                 .putAll(Map.of(
-                        "SPRING_CONFIG_ADDITIONAL_LOCATION", "file:" + HOME.resolve("config") + "/", "LANG", "C.UTF-8"));
+                        "SPRING_CONFIG_ADDITIONAL_LOCATION",
+                        "file:" + HOME.resolve("config") + "/",
+                        "LANG",
+                        "C.UTF-8"));
         Process process = builder.start();
         started.add(process);
         return process;

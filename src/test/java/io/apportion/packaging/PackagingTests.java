@@ -92,6 +92,35 @@ class PackagingTests {
         }
     }
 
+    // The packages' scripts.
+
+    @Test
+    void packagesStartNothingAndStopOnlyWhatIsRemoved() throws IOException {
+        for (String script : List.of("postinst", "prerm", "postrm")) {
+            Path file = PACKAGING.resolve("package").resolve(script);
+            assertThat(Files.readAllLines(file).stream()
+                            .map(String::strip)
+                            .filter(line -> line.contains("systemctl") && !line.startsWith("echo")))
+                    .as(script)
+                    .isNotEmpty()
+                    .allMatch(line -> line.matches("systemctl daemon-reload|if systemctl --quiet is-active .*")
+                            || (script.equals("prerm") && line.startsWith("systemctl disable --now ")));
+        }
+        // A package is upgraded by removing the one before, as dpkg and rpm say it.
+        assertThat(Files.readString(PACKAGING.resolve("package/prerm")))
+                .contains("    remove | 0) ;;\n    *) exit 0 ;;");
+    }
+
+    @Test
+    void packagesKeepTheData() throws IOException {
+        for (String script : List.of("postinst", "prerm", "postrm")) {
+            assertThat(Files.readAllLines(PACKAGING.resolve("package").resolve(script)))
+                    .filteredOn(line -> line.matches("\\s*(rm|find) .*"))
+                    .allMatch(line ->
+                            line.strip().equals("rm -f /usr/lib/apportion/server.aot /usr/lib/apportion/agent.aot"));
+        }
+    }
+
     // The program that finds a Java: it is tried with programs in place of Java, which say their name and their
     // arguments.
 
@@ -126,7 +155,7 @@ class PackagingTests {
     private record Said(int code, String text) {}
 
     private Path jar() throws IOException {
-        return program().getParent().resolve("../lib/apportion/apportion.jar");
+        return program().resolve("../../lib/apportion/apportion.jar").normalize();
     }
 
     /** As the packages install it, called through a link. */
