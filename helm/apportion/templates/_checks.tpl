@@ -5,6 +5,9 @@
 {{- if and (eq $v.database.type "h2") (ne (int $v.server.replicas) 1) -}}
 {{- fail "server.replicas: with database.type h2 it must be 1, as the database is a file of one process" -}}
 {{- end -}}
+{{- if lt (int $v.server.terminationGracePeriodSeconds) (add $v.server.stopDelaySeconds 40 | int) -}}
+{{- fail "server.terminationGracePeriodSeconds: it must be at least 40 more than server.stopDelaySeconds" -}}
+{{- end -}}
 {{- if and (has $v.database.postgresql.sslMode (list "verify-ca" "verify-full")) (not $v.database.postgresql.caSecret) -}}
 {{- fail "database.postgresql.caSecret: with sslMode verify-ca or verify-full it must name the authority's Secret" -}}
 {{- end -}}

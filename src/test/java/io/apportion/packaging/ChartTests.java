@@ -455,6 +455,26 @@ class ChartTests {
     }
 
     @Test
+    void theAgentMayDoWhatItsUnitAllowsAndNoMore() throws IOException {
+        UnitFile unit = UnitFile.read("apportion-agent.service");
+        Container agent = objects("agent").container("agent");
+        assertThat(agent.getSecurityContext().getCapabilities().getAdd())
+                .extracting(capability -> "CAP_" + capability)
+                .containsExactlyInAnyOrderElementsOf(unit.all("CapabilityBoundingSet"));
+        List<Path> writable = Stream.concat(
+                        unit.all("ReadWritePaths").stream(),
+                        unit.all("StateDirectory").stream().map(name -> "/var/lib/" + name))
+                .map(path -> Path.of(path.replaceFirst("^-", "")))
+                .toList();
+        assertThat(agent.getVolumeMounts())
+                .filteredOn(mount -> !Boolean.TRUE.equals(mount.getReadOnly()))
+                .extracting(VolumeMount::getMountPath)
+                .filteredOn(path -> !path.equals("/tmp"))
+                .hasSize(5)
+                .allMatch(path -> writable.stream().anyMatch(Path.of(path)::startsWith));
+    }
+
+    @Test
     void eachAgentSpeaksForItsNode() {
         assertThat(objects("agent").container("agent").getArgs())
                 .containsExactly(
@@ -481,14 +501,10 @@ class ChartTests {
             assertThat(objects.file(file.getFileName().toString()).strip())
                     .isEqualTo(Files.readString(file).strip());
         }
-        List<String> alerts = objects.only(PrometheusRule.class).spec().groups().stream()
-                .flatMap(group -> group.rules().stream())
-                .map(rule -> rule.alert() + ": " + rule.expr().strip())
-                .toList();
-        List<String> written = files("alerts").stream()
-                .flatMap(file -> KubernetesObjects.alerts(file).stream())
-                .toList();
-        assertThat(alerts).isEqualTo(written);
+        assertThat(objects.only(PrometheusRule.class).spec().groups())
+                .isEqualTo(files("alerts").stream()
+                        .flatMap(file -> KubernetesObjects.alerts(file).stream())
+                        .toList());
     }
 
     private static List<Path> files(String folder) throws IOException {
@@ -499,6 +515,27 @@ class ChartTests {
         try (Stream<Path> files = Files.list(path)) {
             return files.sorted().toList();
         }
+    }
+
+    // The README.
+
+    @Test
+    void whatTheReadmeInstallsCanBeRendered() throws IOException {
+        String commands = Files.readString(Chart.SOURCE.resolve("README.md")).replace("\\\n", " ");
+        List<String> installed = commands.lines()
+                .filter(line -> line.matches("helm .* (install|upgrade) .*"))
+                .toList();
+        assertThat(installed).hasSize(4).allSatisfy(command -> {
+            Map<String, String> settings = new HashMap<>();
+            Pattern.compile("--set ([^= ]+)=(\\S+)")
+                    .matcher(command)
+                    .results()
+                    .forEach(set -> settings.put(set.group(1), set.group(2)));
+            assertThat(settings).isNotEmpty();
+            assertThat(KubernetesObjects.read(chart.render("defaults", settings))
+                            .pods())
+                    .isNotEmpty();
+        });
     }
 
     // Wrong values.
@@ -539,6 +576,7 @@ class ChartTests {
         agent                    | agent.keepAdapters[0]=047                     | at '/agent/keepAdapters/0'
         agent                    | agent.token=apportion_x                       | at '/agent': additional properties 'token' not allowed
         h2                       | server.replicas=2                             | server.replicas: with database.type h2 it must be 1
+        defaults                 | server.stopDelaySeconds=20                    | server.terminationGracePeriodSeconds: it must be at least 40 more
         defaults                 | database.type=h2                              | server.replicas: with database.type h2 it must be 1
         defaults                 | database.postgresql.sslMode=verify-full       | database.postgresql.caSecret: with sslMode verify-ca or verify-full it must name
         defaults                 | tls.enabled=true                              | tls.existingSecret: with tls.enabled it must name

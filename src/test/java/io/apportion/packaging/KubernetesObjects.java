@@ -170,14 +170,11 @@ record KubernetesObjects(List<HasMetadata> all) {
         return new KubernetesObjects(all);
     }
 
-    /** Of a file that Prometheus takes as it is: each alert with its expression. */
-    static List<String> alerts(Path file) {
+    /** Of a file that Prometheus takes as it is. */
+    static List<PrometheusRule.Group> alerts(Path file) {
         try {
             Map<?, ?> rules = new Yaml(new SafeConstructor(new LoaderOptions())).load(Files.readString(file));
-            return STRICT.convertValue(rules, PrometheusRule.Spec.class).groups().stream()
-                    .flatMap(group -> group.rules().stream())
-                    .map(rule -> rule.alert() + ": " + rule.expr().strip())
-                    .toList();
+            return STRICT.convertValue(rules, PrometheusRule.Spec.class).groups();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
