@@ -66,11 +66,7 @@ class ReadmeTests {
         }
         Files.writeString(folder.resolve(".curlrc"), "fail-with-body\n");
         demo = DemoApplication.start("--server.port=0", "--apportion.data=" + folder);
-        int port = ((ServletWebServerApplicationContext) demo).getWebServer().getPort();
-        readme = Files.readString(Path.of("README.md"))
-                .replace("localhost:8080", "localhost:" + port)
-                .lines()
-                .toList();
+        readme = page("README.md");
         follow(steps(section("## Try it", "### One missing queue"), INCREMENTAL));
         await().untilAsserted(() ->
                 assertThat(run(List.of("curl -s $A/mdevs"), false)).contains("shop-vm", "bank-vm"));
@@ -97,7 +93,23 @@ class ReadmeTests {
         follow(steps);
     }
 
+    @Test
+    void pageOfTheApiShowsWhatTheDemoAnswers() throws Exception {
+        List<Step> steps = steps(page("docs/api.md"), INCREMENTAL);
+        assertThat(steps).hasSizeGreaterThan(12);
+        variables.clear();
+        follow(steps);
+    }
+
     // ---- the text
+
+    private List<String> page(String file) throws IOException {
+        int port = ((ServletWebServerApplicationContext) demo).getWebServer().getPort();
+        return Files.readString(Path.of(file))
+                .replace("localhost:8080", "localhost:" + port)
+                .lines()
+                .toList();
+    }
 
     private List<String> section(String from, String to) {
         List<String> section = readme.stream()
