@@ -27,6 +27,7 @@ import io.fabric8.kubernetes.api.model.Volume;
 import io.fabric8.kubernetes.api.model.VolumeMount;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.gatewayapi.v1.HTTPRoute;
 import io.fabric8.kubernetes.api.model.networking.v1.Ingress;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
@@ -70,9 +71,11 @@ class ChartTests {
     @BeforeAll
     static void render() throws IOException {
         chart = Chart.copiedTo(folder);
+        Path shown = Files.createDirectories(Path.of("target/helm"));
         for (String values : values()) {
             String rendered = chart.render(values, Map.of());
             RENDERED.put(values, rendered);
+            Files.writeString(shown.resolve(values + ".yaml"), rendered);
             OBJECTS.put(values, KubernetesObjects.read(rendered));
         }
     }
@@ -395,6 +398,22 @@ class ChartTests {
     }
 
     @Test
+    void aRestoredDatabaseIsMarkedWhileThereIsNoServer() {
+        KubernetesObjects objects = objects("restore-mark");
+        assertThat(objects.only(Deployment.class).getSpec().getReplicas()).isZero();
+        Container mark = objects.container("restore-mark");
+        Container server = objects.container("server");
+        assertThat(mark.getArgs()).containsExactly("restore-mark");
+        assertThat(mark.getEnv()).isEqualTo(server.getEnv());
+        assertThat(objects.pod("restore-mark").getSpec().getVolumes())
+                .isEqualTo(objects.pod("server").getSpec().getVolumes());
+        assertThat(mark.getPorts()).isEmpty();
+        assertThat(mark.getLivenessProbe()).isNull();
+        assertThat(objects.only(Job.class).getSpec().getTemplate().getSpec().getRestartPolicy())
+                .isEqualTo("OnFailure");
+    }
+
+    @Test
     void notesTellWhatIsStillToBeDone() {
         assertThat(chart.notes("defaults"))
                 .contains(
@@ -403,6 +422,7 @@ class ChartTests {
                         "http://localhost:8080");
         assertThat(chart.notes("postgresql-tls-oidc"))
                 .contains("crypto-app", "apportion-admin", "https://localhost:8080");
+        assertThat(chart.notes("restore-mark")).contains("NO SERVER RUNS", "job/site-apportion-restore-mark");
         assertThat(chart.notes("agent")).contains("PUT /api/v1/hosts/NODE", "/etc/apportion/agent/token");
         assertThat(chart.notes("everything-on"))
                 .contains("https://apportion.example/swagger-ui.html", "NODE.crt and NODE.key", "apportion-metrics")
@@ -525,7 +545,7 @@ class ChartTests {
         List<String> installed = commands.lines()
                 .filter(line -> line.matches("helm .* (install|upgrade) .*"))
                 .toList();
-        assertThat(installed).hasSize(4).allSatisfy(command -> {
+        assertThat(installed).hasSize(6).allSatisfy(command -> {
             Map<String, String> settings = new HashMap<>();
             Pattern.compile("--set ([^= ]+)=(\\S+)")
                     .matcher(command)

@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.gatewayapi.v1.BackendTLSPolicy;
 import io.fabric8.kubernetes.api.model.gatewayapi.v1.Gateway;
 import io.fabric8.kubernetes.api.model.gatewayapi.v1.HTTPRoute;
@@ -55,6 +56,7 @@ record KubernetesObjects(List<HasMetadata> all) {
             Map.entry("v1 ServiceAccount", ServiceAccount.class),
             Map.entry("apps/v1 DaemonSet", DaemonSet.class),
             Map.entry("apps/v1 Deployment", Deployment.class),
+            Map.entry("batch/v1 Job", Job.class),
             Map.entry("gateway.networking.k8s.io/v1 BackendTLSPolicy", BackendTLSPolicy.class),
             Map.entry("gateway.networking.k8s.io/v1 Gateway", Gateway.class),
             Map.entry("gateway.networking.k8s.io/v1 HTTPRoute", HTTPRoute.class),
@@ -213,6 +215,7 @@ record KubernetesObjects(List<HasMetadata> all) {
                         of(Deployment.class).stream()
                                 .map(deployment -> deployment.getSpec().getTemplate()),
                         of(DaemonSet.class).stream().map(set -> set.getSpec().getTemplate()),
+                        of(Job.class).stream().map(job -> job.getSpec().getTemplate()),
                         of(Pod.class).stream().map(pod -> new PodTemplateSpec(pod.getMetadata(), pod.getSpec())))
                 .flatMap(pods -> pods)
                 .toList();
