@@ -81,6 +81,11 @@ public class DatabaseWatch {
         return ever && System.nanoTime() - last < time.toNanos();
     }
 
+    /** Whether nothing is wrong, as far as was seen: a fault is over once a write was done. */
+    synchronized boolean isWell() {
+        return told.isEmpty();
+    }
+
     /** Looks whether a fault is over. Where there is none, it does nothing. */
     void look() {
         synchronized (this) {

@@ -102,7 +102,7 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
             return new MetricSnapshots(databaseUp(0));
         }
         return new MetricSnapshots(
-                databaseUp(1),
+                databaseUp(watch.isWell() ? 1 : 0),
                 plugs(
                         reading,
                         "apportion_guest_plugs",
@@ -173,7 +173,8 @@ class MatrixMetrics implements MultiCollector, DisposableBean {
     private static GaugeSnapshot databaseUp(double up) {
         return GaugeSnapshot.builder()
                 .name("apportion_database_up")
-                .help("1 while this server can read its database, else 0; then the metrics of hosts are not there")
+                .help("1 while this server can read and change its database, else 0; while it cannot even read, the"
+                        + " metrics of hosts are not there")
                 .dataPoint(point(Labels.EMPTY, up))
                 .build();
     }

@@ -33,6 +33,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
@@ -63,6 +64,7 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.jdbc.UncategorizedSQLException;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
@@ -103,6 +105,9 @@ class MetricsTests {
 
     @Autowired
     Clock clock;
+
+    @Autowired
+    DatabaseWatch watch;
 
     @Autowired
     JdbcTemplate jdbc;
@@ -662,6 +667,14 @@ class MetricsTests {
         }
         await().until(() -> metric("apportion_mdevs", Map.of()) == 0);
         assertThat(ofAll("apportion_database_up")).isEqualTo(1);
+    }
+
+    @Test
+    void aDatabaseThatTakesNoChangesIsNotUp() {
+        watch.heed(new UncategorizedSQLException("store", "update", new SQLException("no room", "53100")));
+        assertThat(ofAll("apportion_database_up")).isZero();
+        assertThat(metric("apportion_mdevs", Map.of())).as("it can be read").isZero();
+        await().until(() -> ofAll("apportion_database_up") == 1);
     }
 
     @Test
