@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,24 +58,22 @@ class ConfigurationTests {
             Map.of("management.server.port", 8081, "management.server.address", "127.0.0.1");
 
     private static final ConfigurableEnvironment APPLICATION = application();
+    private static final List<Setting> OF_SERVER = settings("io.apportion.server");
+    private static final List<Setting> OF_AGENT = settings("io.apportion.agent");
 
     @BeforeAll
     static void write() throws IOException {
         if ("write".equals(System.getProperty("apportion.configuration"))) {
-            Files.writeString(SERVER, head(SERVER) + lines(settings("io.apportion.server")));
-            Files.writeString(AGENT, head(AGENT) + lines(settings("io.apportion.agent")));
+            Files.writeString(SERVER, head(SERVER) + lines(OF_SERVER));
+            Files.writeString(AGENT, head(AGENT) + lines(OF_AGENT));
             Files.writeString(PAGE, head(PAGE) + page());
         }
     }
 
     @Test
     void examplesHaveEverySettingWithItsDefault() throws IOException {
-        assertThat(Files.readString(SERVER))
-                .as(SAID, SERVER)
-                .isEqualTo(head(SERVER) + lines(settings("io.apportion.server")));
-        assertThat(Files.readString(AGENT))
-                .as(SAID, AGENT)
-                .isEqualTo(head(AGENT) + lines(settings("io.apportion.agent")));
+        assertThat(Files.readString(SERVER)).as(SAID, SERVER).isEqualTo(head(SERVER) + lines(OF_SERVER));
+        assertThat(Files.readString(AGENT)).as(SAID, AGENT).isEqualTo(head(AGENT) + lines(OF_AGENT));
     }
 
     @Test
@@ -87,7 +86,7 @@ class ConfigurationTests {
     void exampleChangesNothingWhenItsLinesAreTaken() throws IOException {
         ConfigurableEnvironment without = application();
         Map<String, Object> examples = new HashMap<>(Map.of("apportion.data", "/var/lib/apportion"));
-        settings("io.apportion.server").stream()
+        OF_SERVER.stream()
                 .filter(setting -> !setting.isDefault() && !setting.value().isEmpty())
                 .forEach(setting -> examples.put(setting.name(), setting.value()));
         without.getPropertySources().addFirst(new MapPropertySource("examples", examples));
@@ -197,13 +196,13 @@ class ConfigurationTests {
     }
 
     private static String page() throws IOException {
-        return "\n## The server\n" + table(settings("io.apportion.server"))
+        return "\n## The server\n" + table(OF_SERVER)
                 + "\n"
                 + "### Data, addresses, certificates, logging\n\n"
                 + "Of Spring Boot's settings, those that whoever runs a server is likely to need; and where data"
                 + " are.\n"
                 + tableByHand(byHand(SERVER).toList())
-                + "\n## The agent\n" + table(settings("io.apportion.agent"))
+                + "\n## The agent\n" + table(OF_AGENT)
                 + "\n### Its journal\n" + tableByHand(byHand(AGENT).toList());
     }
 
@@ -255,10 +254,15 @@ class ConfigurationTests {
         return lines.stream();
     }
 
-    private static List<Setting> settings(String room) throws IOException {
+    /** Read once: it takes a compiler. */
+    private static List<Setting> settings(String room) {
         List<Setting> settings = new ArrayList<>();
         for (Class<?> type : records(room)) {
-            settings.addAll(Setting.of(type, APPLICATION));
+            try {
+                settings.addAll(Setting.of(type, APPLICATION));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
         return settings;
     }
