@@ -218,9 +218,10 @@ measure() {
             kill "$java"
             cat <&3 >/dev/null
             exec 3<&-
+            wait "$process" || true
             TIMEFORMAT='%R %U %S'
-            { time (start "-XX:AOTMode=$mode -Xms16m -Xmx96m" agent --once --dry-run --apportion.agent.machine-id=/proc/sys/kernel/random/boot_id \
-                >/dev/null 2>&1); } 2>"$WORK/time"
+            { time { (start "-XX:AOTMode=$mode -Xms16m -Xmx96m" agent --once --dry-run \
+                --apportion.agent.machine-id=/proc/sys/kernel/random/boot_id) >/dev/null 2>&1; }; } 2>"$WORK/time"
             awk '{print $1}' "$WORK/time" >>"$WORK/figures.agent.$mode.seconds"
             awk '{print $2 + $3}' "$WORK/time" >>"$WORK/figures.agent.$mode.processor"
         done
@@ -235,7 +236,7 @@ measure() {
             "$(spread <"$WORK/figures.agent.$mode.processor")"
     done
     say "layers, from the last to the first"
-    pod history --no-trunc --format '{{.Size}} {{.CreatedBy}}' "$image" | grep -v '^0B ' | cut -c 1-150
+    pod history --no-trunc --format '{{.Size}} {{.CreatedBy}}' "$image" | grep -v '^0 B' | cut -c 1-150
     rm -rf "$WORK/oci"
     builder push --quiet "$image" "oci:$WORK/oci" >/dev/null
     say "the same as a registry holds them, from the first to the last"
