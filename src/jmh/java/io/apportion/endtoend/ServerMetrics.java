@@ -1,6 +1,7 @@
 package io.apportion.endtoend;
 
 import java.io.IOException;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -19,8 +20,12 @@ final class ServerMetrics {
     private final Map<String, Double> values = new TreeMap<>();
 
     static ServerMetrics read(ServerProcess server, HttpClient http) throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(server.management().resolve("/actuator/prometheus"))
-                .header("Authorization", "Bearer " + server.token())
+        return read(server.management(), server.token(), http);
+    }
+
+    static ServerMetrics read(URI management, String token, HttpClient http) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(management.resolve("/actuator/prometheus"))
+                .header("Authorization", "Bearer " + token)
                 .build();
         ServerMetrics metrics = new ServerMetrics();
         http.send(request, BodyHandlers.ofString())

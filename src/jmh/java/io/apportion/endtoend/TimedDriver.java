@@ -11,6 +11,7 @@ import java.sql.DriverPropertyInfo;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
@@ -22,10 +23,10 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * H2 with a clock: how long each call into the database took goes to the timer {@code database.calls} of the server's
+ * H2 or PostgreSQL with a clock: how long each call into the database took goes to the timer {@code database.calls} of the server's
  * metrics, by statement, and by whether a request made it or something of the server's own rounds.
  *
- * <p>Rows are read from a result that H2 has whole in memory by then; that is not counted.
+ * <p>Rows are read from a result that is whole in memory by then; that is not counted.
  */
 public final class TimedDriver implements Driver {
 
@@ -36,11 +37,20 @@ public final class TimedDriver implements Driver {
     private static final Map<String, Timer> OF_REQUESTS = new ConcurrentHashMap<>();
     private static final Map<String, Timer> OF_ROUNDS = new ConcurrentHashMap<>();
 
-    private final Driver h2 = new org.h2.Driver();
+    private final List<Driver> drivers = List.of(new org.h2.Driver(), new org.postgresql.Driver());
+
+    private Driver driver(String url) throws SQLException {
+        for (Driver driver : drivers) {
+            if (driver.acceptsURL(url)) {
+                return driver;
+            }
+        }
+        throw new SQLException("neither H2 nor PostgreSQL: " + url);
+    }
 
     @Override
     public @Nullable Connection connect(String url, Properties info) throws SQLException {
-        Connection connection = h2.connect(url, info);
+        Connection connection = driver(url).connect(url, info);
         return connection == null ? null : timed(connection);
     }
 
@@ -113,31 +123,31 @@ public final class TimedDriver implements Driver {
 
     @Override
     public boolean acceptsURL(String url) throws SQLException {
-        return h2.acceptsURL(url);
+        return url.startsWith("jdbc:h2:") || url.startsWith("jdbc:postgresql:");
     }
 
     @Override
     public DriverPropertyInfo[] getPropertyInfo(String url, Properties info) throws SQLException {
-        return h2.getPropertyInfo(url, info);
+        return driver(url).getPropertyInfo(url, info);
     }
 
     @Override
     public int getMajorVersion() {
-        return h2.getMajorVersion();
+        return 1;
     }
 
     @Override
     public int getMinorVersion() {
-        return h2.getMinorVersion();
+        return 0;
     }
 
     @Override
     public boolean jdbcCompliant() {
-        return h2.jdbcCompliant();
+        return false;
     }
 
     @Override
     public Logger getParentLogger() {
-        return Logger.getLogger("org.h2");
+        return Logger.getGlobal();
     }
 }

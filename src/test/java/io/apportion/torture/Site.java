@@ -17,24 +17,39 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Replicas in processes of their own on one PostgreSQL, behind a switchboard. Everything of it can be made to fail. */
-final class Site implements AutoCloseable {
+public final class Site implements AutoCloseable {
 
     private static final String DATABASE = "apportion";
 
+    /** For tests, which start them often and ask little of them. */
+    private static final List<String> QUICK_TO_START = List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+
     private final Path folder;
+    private final List<String> java;
     private final List<String> options;
     private final int databasePort;
     private EmbeddedPostgres database;
     private final List<Replica> replicas = new ArrayList<>();
     final Switchboard switchboard;
-    final String token;
+    private final String token;
 
     /**
      * @param main of the replicas
      * @param options of each of them
      */
     Site(Path folder, Class<?> main, int size, String... options) throws IOException, InterruptedException {
+        this(folder, QUICK_TO_START, main, size, options);
+    }
+
+    /**
+     * @param java options of the replicas' virtual machines
+     * @param main of the replicas
+     * @param options of each of them
+     */
+    public Site(Path folder, List<String> java, Class<?> main, int size, String... options)
+            throws IOException, InterruptedException {
         this.folder = folder;
+        this.java = java;
         this.options = List.of(options);
         databasePort = freePort();
         database = startDatabase();
@@ -77,7 +92,13 @@ final class Site implements AutoCloseable {
         return "jdbc:postgresql://127.0.0.1:" + databasePort + "/" + DATABASE + "?user=postgres";
     }
 
-    Connection connect() throws SQLException {
+    /** Of its first process, whose children are all others. */
+    public long databasePid() throws IOException {
+        return Long.parseLong(
+                Files.readAllLines(folder.resolve("database/postmaster.pid")).getFirst());
+    }
+
+    public Connection connect() throws SQLException {
         return DriverManager.getConnection(url());
     }
 
@@ -91,10 +112,11 @@ final class Site implements AutoCloseable {
 
     /** All its processes die at once; then it recovers from its log. */
     void crashDatabase() throws IOException, InterruptedException {
-        String pid =
-                Files.readAllLines(folder.resolve("database/postmaster.pid")).getFirst();
-        new ProcessBuilder("kill", "-QUIT", pid).start().waitFor(); // immediate shutdown: no checkpoint, no farewell
-        while (ProcessHandle.of(Long.parseLong(pid)).map(ProcessHandle::isAlive).orElse(false)) {
+        long pid = databasePid();
+        new ProcessBuilder("kill", "-QUIT", String.valueOf(pid))
+                .start()
+                .waitFor(); // immediate shutdown: no checkpoint, no farewell
+        while (ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false)) {
             Thread.onSpinWait();
         }
         database.close();
@@ -103,19 +125,25 @@ final class Site implements AutoCloseable {
 
     // The replicas.
 
-    int size() {
+    /** Of an admin. */
+    public String token() {
+        return token;
+    }
+
+    public int size() {
         return replicas.size();
     }
 
-    Replica replica(int number) {
+    public Replica replica(int number) {
         return replicas.get(number);
     }
 
-    final class Replica {
+    public final class Replica {
 
         private final Class<?> main;
         private final int number;
         private final int port = freePort();
+        private final int managementPort = freePort();
         private Process process;
 
         private Replica(Class<?> main, int number) throws IOException {
@@ -123,26 +151,28 @@ final class Site implements AutoCloseable {
             this.number = number;
         }
 
-        URI address() {
+        public URI address() {
             return URI.create("http://127.0.0.1:" + port);
         }
 
+        /** Where health and metrics are. */
+        public URI management() {
+            return URI.create("http://127.0.0.1:" + managementPort);
+        }
+
         /** Returns when it takes connections. */
-        void start() throws IOException, InterruptedException {
+        public void start() throws IOException, InterruptedException {
             Path log = folder.resolve("replica-" + number + ".log");
-            List<String> command = new ArrayList<>(List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=1",
-                    "-cp",
-                    System.getProperty("java.class.path"),
-                    main.getName()));
+            List<String> command = new ArrayList<>();
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.addAll(java);
+            command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
             if (main == Apportion.class) {
                 command.add("server");
             }
             command.addAll(List.of(
                     "--server.port=" + port,
-                    "--management.server.port=0",
+                    "--management.server.port=" + managementPort,
                     "--apportion.data=" + folder,
                     "--apportion.identity.admin-token-file=" + folder.resolve("admin-token"),
                     "--spring.datasource.url=" + url(),
@@ -169,7 +199,11 @@ final class Site implements AutoCloseable {
             }
         }
 
-        void kill() throws InterruptedException {
+        public long pid() {
+            return process.pid();
+        }
+
+        public void kill() throws InterruptedException {
             process.destroyForcibly().waitFor();
         }
 

@@ -202,7 +202,7 @@ class TortureTests {
             throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder()
                 .timeout(PATIENCE)
-                .header("Authorization", "Bearer " + site.token)
+                .header("Authorization", "Bearer " + site.token())
                 .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
         if (body != null) {
             request.header("Content-Type", "application/json");
@@ -530,7 +530,7 @@ class TortureTests {
         while (!Thread.currentThread().isInterrupted()) {
             HttpRequest request = HttpRequest.newBuilder(
                             site.switchboard.address().resolve("/api/v1/events"))
-                    .header("Authorization", "Bearer " + site.token)
+                    .header("Authorization", "Bearer " + site.token())
                     .header("Accept", "text/event-stream")
                     .header("Last-Event-ID", String.valueOf(lastEvent))
                     .build();
