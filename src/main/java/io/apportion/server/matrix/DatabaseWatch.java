@@ -61,19 +61,28 @@ public class DatabaseWatch {
                 since = last;
             }
             if (told.add(fault)) {
-                LOG.warn("{} What needs it is answered 503 until it is over: {}", fault.words(), root(failure));
+                LOG.warn("{} What needs it is answered 503 until it is over: {}", fault.words(), cause(failure));
             }
         }
         return fault.words();
     }
 
-    private static String root(Throwable failure) {
+    /** What the database or its driver says, and why. Of those around it, some repeat the whole statement. */
+    private static String cause(Throwable failure) {
+        Throwable said = failure;
         Throwable root = failure;
-        while (root.getCause() != null) {
-            root = root.getCause();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            root = cause;
+            if (cause instanceof SQLException) {
+                said = cause;
+            }
         }
-        // H2 adds the statement, in further lines.
-        return root.toString().lines().findFirst().orElse("");
+        return said.getCause() == null ? firstLine(said) : firstLine(said) + " (" + firstLine(root) + ")";
+    }
+
+    /** H2 adds the statement, in further lines. */
+    private static String firstLine(Throwable failure) {
+        return failure.toString().lines().findFirst().orElse("");
     }
 
     /** Whether a fault was seen in the time that long before now. */
