@@ -178,7 +178,7 @@ class MonitoringTests {
                 all.add(pool.getConnection());
             }
             // What was read a moment ago is told for a moment.
-            await().until(() -> {
+            await().atMost(Duration.ofMinutes(1)).until(() -> {
                 Scrape scrape = read();
                 run.put(State.DATABASE_AWAY, scrape);
                 return value(scrape, "apportion_mdevs", "watched1") == 0;
