@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Replicas in processes of their own on one PostgreSQL, behind a switchboard. Everything of it can be made to fail. */
 public final class Site implements AutoCloseable {
@@ -23,6 +24,9 @@ public final class Site implements AutoCloseable {
 
     /** For tests, which start them often and ask little of them. */
     private static final List<String> QUICK_TO_START = List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+
+    /** The jar of another release, which the last replica runs; null: all run this one. */
+    private static final @Nullable String BESIDE = System.getProperty("apportion.torture.beside");
 
     private final Path folder;
     private final List<String> java;
@@ -166,8 +170,12 @@ public final class Site implements AutoCloseable {
             List<String> command = new ArrayList<>();
             command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
             command.addAll(java);
-            command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-            if (main == Apportion.class) {
+            boolean isOther = BESIDE != null && number > 0;
+            command.addAll(
+                    isOther
+                            ? List.of("-jar", BESIDE)
+                            : List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+            if (isOther || main == Apportion.class) {
                 command.add("server");
             }
             command.addAll(List.of(
