@@ -63,7 +63,8 @@ USER 10001:10001
 WORKDIR /var/lib/apportion
 VOLUME /var/lib/apportion
 EXPOSE 8080 8081
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["health"]
+# Whoever restarts what is not healthy must not do so for a database that is away: a restart brings none back.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["health", "http://127.0.0.1:8081/actuator/health/liveness"]
 # The first word is a file of /opt/apportion/bin, and that file's interpreter is Java: nothing else has to choose.
 ENTRYPOINT []
 CMD ["server"]

@@ -74,7 +74,10 @@ class ImageTests {
         assertThat(inLastStage("RUN")).isEmpty();
         assertThat(inLastStage("CMD")).containsExactly("[\"server\"]");
         assertThat(inLastStage("ENTRYPOINT")).containsExactly("[]");
-        assertThat(inLastStage("HEALTHCHECK")).singleElement().asString().endsWith("CMD [\"health\"]");
+        assertThat(inLastStage("HEALTHCHECK"))
+                .singleElement()
+                .asString()
+                .endsWith("CMD [\"health\", \"http://127.0.0.1:8081/actuator/health/liveness\"]");
     }
 
     @Test

@@ -53,7 +53,8 @@ public final class FirstAdmin implements SmartInitializingSingleton {
         String secret = read(given);
         try {
             tokens.store(tokens.draftOf(secret, "first-admin", "server"));
-            LOG.info("The token in {} is the first admin's", given);
+            // Who revoked it has to take the file away too, and may not know.
+            LOG.warn("No admin's token was good: the one in {} is an admin's now, and again if it was revoked", given);
         } catch (DataIntegrityViolationException known) {
             // Another replica was faster; or it is somebody else's, or has expired, and lets no admin in.
             if (!tokens.hasAdmin()) {

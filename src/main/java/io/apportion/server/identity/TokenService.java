@@ -184,7 +184,8 @@ public class TokenService {
     public void revoke(UUID id) {
         tokens.deleteById(id);
         revocations.incrementAndGet();
-        known.clear();
+        // The others stay: they are let in where an unknown one would not be.
+        known.values().removeIf(entry -> entry.token().id().equals(id));
     }
 
     /** Whether some admin can still get in. */

@@ -1,5 +1,6 @@
 package io.apportion.server.matrix;
 
+import io.apportion.server.store.DatabaseFault;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -11,7 +12,7 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.stereotype.Component;
 
 /**
- * Whether this replica can read the database: then it is ready. A database that cannot be written still answers those who
+ * Whether this replica can read the database, or could if it had less to do: then it is ready. A database that cannot be written still answers those who
  * read; taking all its replicas away would only replace a problem that says why by a proxy's page.
  *
  * <p>However slow the database, the answer comes within a second, as that is how long probes wait; and however many ask,
@@ -69,7 +70,8 @@ class DatabaseHealthIndicator implements HealthIndicator {
         try {
             jdbc.queryForObject("select newest from event_positions", Long.class);
         } catch (RuntimeException e) {
-            can = false;
+            // Taking all replicas away because they have much to do would leave those who ask nobody at all.
+            can = DatabaseFault.in(e) == DatabaseFault.CROWDED;
             watch.heed(e);
         }
         synchronized (this) {

@@ -46,7 +46,7 @@ public enum DatabaseFault {
     public static @Nullable DatabaseFault in(Throwable failure) {
         DatabaseFault worst = null;
         boolean database = false;
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+        for (Throwable cause = failure; cause != null; cause = next(cause)) {
             if (cause instanceof InterruptedException) {
                 return null; // whoever waits for the database was stopped
             }
@@ -60,6 +60,13 @@ public enum DatabaseFault {
         boolean noConnection = failure instanceof CannotCreateTransactionException
                 || failure instanceof DataAccessResourceFailureException;
         return worst == null && noConnection ? LOST : worst;
+    }
+
+    /** Of a batch that failed, the failures of its statements are no causes but hang one on the other. */
+    private static @Nullable Throwable next(Throwable cause) {
+        return cause.getCause() == null && cause instanceof SQLException sql
+                ? sql.getNextException()
+                : cause.getCause();
     }
 
     private static @Nullable DatabaseFault of(Throwable cause) {

@@ -28,6 +28,10 @@ final class PostgresqlMigrations implements FlywayConfigurationCustomizer {
             if (PostgresqlConnections.isPostgresql(pool.getJdbcUrl())) {
                 Credentials credentials = pool.getCredentials();
                 flyway.dataSource(pool.getJdbcUrl(), credentials.getUsername(), credentials.getPassword());
+                // Behind a long transaction, such as a backup's, a script that waited for its table would have all
+                // others
+                // wait behind it: those of the replicas that are running. It gives up, and the next start tries again.
+                flyway.initSql("set lock_timeout = '3s'");
             }
         } catch (SQLException e) {
             throw new IllegalStateException(e);

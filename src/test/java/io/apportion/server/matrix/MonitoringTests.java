@@ -61,6 +61,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.health.contributor.Status;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
@@ -117,6 +118,9 @@ class MonitoringTests {
 
     @Autowired
     JdbcTemplate jdbc;
+
+    @Autowired
+    DatabaseWatch watch;
 
     @Autowired
     HikariDataSource pool;
@@ -183,6 +187,10 @@ class MonitoringTests {
                 run.put(State.DATABASE_AWAY, scrape);
                 return value(scrape, "apportion_mdevs", "watched1") == 0;
             });
+            // It is there, and whoever took this replica away for it would take away all.
+            DatabaseHealthIndicator readiness = new DatabaseHealthIndicator(jdbc, watch);
+            await().atMost(Duration.ofMinutes(1))
+                    .until(() -> readiness.health().getStatus().equals(Status.UP));
         } finally {
             for (Connection connection : all) {
                 connection.close();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.sql.BatchUpdateException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -49,6 +50,13 @@ class DatabaseConnectionsTests {
             assertThat(DatabaseFault.in(catchThrowable(connections::getConnection)))
                     .isEqualTo(DatabaseFault.LOST);
         }
+    }
+
+    @Test
+    void theFailureOfOneOfABatchSaysWhatIsWrong() {
+        SQLException batch = new BatchUpdateException("batch", "HY000", 0, new int[0]);
+        batch.setNextException(new SQLException("no room", "53100"));
+        assertThat(DatabaseFault.in(new IllegalStateException(batch))).isEqualTo(DatabaseFault.FULL);
     }
 
     @Test
