@@ -21,11 +21,11 @@ jdbc:postgresql://{{ .host }}:{{ .port }}/{{ .name }}?{{ join "&" $terms }}
 {{- $server := dict "address" $v.server.listenAddress "port" 8080 -}}
 {{- $management := dict "address" $v.server.listenAddress "port" 8081 -}}
 {{- if $v.tls.enabled -}}
-{{- $stores := dict "reload-on-update" true "keystore" (dict "certificate" "/etc/apportion/tls/tls.crt" "private-key" "/etc/apportion/tls/tls.key" "verify-keys" true) -}}
+{{- $stores := dict "reload-on-update" true "keystore" (dict "certificate" "/etc/apportion-tls/tls.crt" "private-key" "/etc/apportion-tls/tls.key" "verify-keys" true) -}}
 {{- $ssl := dict "bundle" "site" -}}
 {{- if $v.tls.agents.certificates -}}
 {{- $_ := set $ssl "client-auth" "want" -}}
-{{- $_ := set $stores "truststore" (dict "certificate" "/etc/apportion/agents/ca.crt") -}}
+{{- $_ := set $stores "truststore" (dict "certificate" "/etc/apportion-tls/agents-ca.crt") -}}
 {{- end -}}
 {{- $_ := set $server "ssl" $ssl -}}
 {{- $_ := set $spring "ssl" (dict "bundle" (dict "pem" (dict "site" $stores))) -}}

@@ -96,6 +96,11 @@ containers:
       - name: configuration
         mountPath: /etc/apportion
         readOnly: true
+      {{- if $v.tls.enabled }}
+      - name: tls
+        mountPath: /etc/apportion-tls
+        readOnly: true
+      {{- end }}
       - name: data
         mountPath: /var/lib/apportion
       - name: tmp
@@ -124,22 +129,6 @@ volumes:
                 path: database/ca.crt
         {{- end }}
         {{- end }}
-        {{- if $v.tls.enabled }}
-        - secret:
-            name: {{ $v.tls.existingSecret }}
-            items:
-              - key: {{ $v.tls.certificateKey }}
-                path: tls/tls.crt
-              - key: {{ $v.tls.privateKeyKey }}
-                path: tls/tls.key
-        {{- if $v.tls.agents.certificates }}
-        - secret:
-            name: {{ $v.tls.agents.caSecret }}
-            items:
-              - key: {{ $v.tls.agents.caKey }}
-                path: agents/ca.crt
-        {{- end }}
-        {{- end }}
         {{- with $v.adminToken.existingSecret }}
         - secret:
             name: {{ . }}
@@ -154,6 +143,28 @@ volumes:
               - key: {{ $v.trustStore.key }}
                 path: trust/truststore.jks
         {{- end }}
+  {{- if $v.tls.enabled }}
+  # What is watched for renewals, each file at the root: of a folder in a volume only the first renewal is ever noticed, as the
+  # kubelet links the folder, and not the file, to what it replaces.
+  - name: tls
+    projected:
+      defaultMode: 0440
+      sources:
+        - secret:
+            name: {{ $v.tls.existingSecret }}
+            items:
+              - key: {{ $v.tls.certificateKey }}
+                path: tls.crt
+              - key: {{ $v.tls.privateKeyKey }}
+                path: tls.key
+        {{- if $v.tls.agents.certificates }}
+        - secret:
+            name: {{ $v.tls.agents.caSecret }}
+            items:
+              - key: {{ $v.tls.agents.caKey }}
+                path: agents-ca.crt
+        {{- end }}
+  {{- end }}
   - name: data
     {{- if $h2 }}
     persistentVolumeClaim:

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.api.model.KeyToPath;
 import io.fabric8.kubernetes.api.model.Volume;
+import io.fabric8.kubernetes.api.model.VolumeMount;
 import io.fabric8.kubernetes.api.model.VolumeProjection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
@@ -60,26 +62,30 @@ class ChartConfigurationTests {
                 .toList();
     }
 
-    /** The volume as the kubelet would make it, with other words in place of secrets. */
+    /** The projected volumes as the kubelet would make them, with other words in place of secrets. */
     private Path mounted(KubernetesObjects objects, String component) throws IOException {
-        Path mounted = Files.createDirectory(folder.resolve(component));
-        Volume configuration = objects.pod(component).getSpec().getVolumes().stream()
-                .filter(volume -> volume.getName().equals("configuration"))
-                .findFirst()
-                .orElseThrow();
-        for (VolumeProjection source : configuration.getProjected().getSources()) {
-            if (source.getConfigMap() != null) {
-                String file = component.equals("agent") ? "agent.yaml" : "application.yaml";
-                Files.writeString(mounted.resolve(file), objects.file(file).replace(MOUNTED + "/", mounted + "/"));
-            } else {
-                for (KeyToPath item : source.getSecret().getItems()) {
-                    Path file = mounted.resolve(item.getPath());
-                    Files.createDirectories(file.getParent());
-                    Files.writeString(file, source.getSecret().getName() + "/" + item.getKey() + "\n");
+        String root = folder.resolve(component).toString();
+        Map<String, String> paths = objects.container(component).getVolumeMounts().stream()
+                .collect(Collectors.toMap(VolumeMount::getName, VolumeMount::getMountPath));
+        for (Volume volume : objects.pod(component).getSpec().getVolumes()) {
+            if (volume.getProjected() == null) {
+                continue;
+            }
+            Path mounted = Files.createDirectories(Path.of(root + paths.get(volume.getName())));
+            for (VolumeProjection source : volume.getProjected().getSources()) {
+                if (source.getConfigMap() != null) {
+                    String file = component.equals("agent") ? "agent.yaml" : "application.yaml";
+                    Files.writeString(mounted.resolve(file), objects.file(file).replace(MOUNTED, root + MOUNTED));
+                } else {
+                    for (KeyToPath item : source.getSecret().getItems()) {
+                        Path file = mounted.resolve(item.getPath());
+                        Files.createDirectories(file.getParent());
+                        Files.writeString(file, source.getSecret().getName() + "/" + item.getKey() + "\n");
+                    }
                 }
             }
         }
-        return mounted;
+        return Path.of(root + MOUNTED);
     }
 
     /** As the server's own start would read it, before anything else is done. */
@@ -151,7 +157,10 @@ class ChartConfigurationTests {
                 "spring.ssl.bundle.pem.site.keystore.certificate",
                 "spring.ssl.bundle.pem.site.keystore.private-key",
                 "spring.ssl.bundle.pem.site.truststore.certificate")) {
-            assertThat(Path.of(environment.getRequiredProperty(file))).isRegularFile();
+            assertThat(Path.of(environment.getRequiredProperty(file)))
+                    .isRegularFile()
+                    .as("in a folder of a volume only the first renewal is noticed")
+                    .hasParent(folder.resolve("server/etc/apportion-tls"));
         }
     }
 

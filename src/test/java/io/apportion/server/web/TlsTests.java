@@ -24,9 +24,11 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -62,13 +64,17 @@ class TlsTests {
     private static final Authority AGENTS = new Authority("agents");
     private static final Authority OTHERS = new Authority("agents");
 
+    private static final List<String> FILES = List.of("server.pem", "server.key", "agents.pem");
+
     @TempDir
     static Path folder;
 
     @DynamicPropertySource
     static void certificates(DynamicPropertyRegistry properties) throws IOException {
-        SERVERS.issue("CN=first", "localhost").write(folder, "server");
-        Files.writeString(folder.resolve("agents.pem"), AGENTS.certificate());
+        mount("CN=first");
+        for (String file : FILES) {
+            Files.createSymbolicLink(folder.resolve(file), Path.of("..data", file));
+        }
         String bundle = "spring.ssl.bundle.pem.server.";
         properties.add(
                 bundle + "keystore.certificate",
@@ -79,6 +85,23 @@ class TlsTests {
         properties.add(
                 bundle + "truststore.certificate",
                 () -> folder.resolve("agents.pem").toString());
+    }
+
+    /** As the kubelet does: files of a new folder, to which a link is turned at once, and none of the old one. */
+    private static void mount(String subject) throws IOException {
+        Path link = folder.resolve("..data");
+        Path old = Files.exists(link) ? link.toRealPath() : null;
+        Path files = Files.createTempDirectory(folder, "..");
+        SERVERS.issue(subject, "localhost").write(files, "server");
+        Files.writeString(files.resolve("agents.pem"), AGENTS.certificate());
+        Path next = Files.createSymbolicLink(folder.resolve("..data_tmp"), files.getFileName());
+        Files.move(next, link, StandardCopyOption.ATOMIC_MOVE);
+        if (old != null) {
+            for (String file : FILES) {
+                Files.delete(old.resolve(file));
+            }
+            Files.delete(old);
+        }
     }
 
     @LocalServerPort
@@ -239,8 +262,11 @@ class TlsTests {
             BufferedReader lines = new BufferedReader(new InputStreamReader(stream.body(), StandardCharsets.UTF_8));
             assertThat(lines.readLine()).startsWith("id: ");
 
-            SERVERS.issue("CN=second", "localhost").write(folder, "server");
-            await().atMost(Duration.ofMinutes(1)).until(() -> subject().equals("CN=second"));
+            // Twice: what is watched must not be gone with the first renewal.
+            for (String subject : List.of("CN=second", "CN=third")) {
+                mount(subject);
+                await().atMost(Duration.ofMinutes(1)).until(() -> subject().equals(subject));
+            }
 
             matrix.putHost(
                     "renewed",
@@ -253,7 +279,7 @@ class TlsTests {
             } while (!line.contains("\"host\":\"renewed\""));
         } finally {
             before.shutdownNow();
-            SERVERS.issue("CN=first", "localhost").write(folder, "server");
+            mount("CN=first");
             await().atMost(Duration.ofMinutes(1)).until(() -> subject().equals("CN=first"));
         }
     }
