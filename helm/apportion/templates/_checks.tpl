@@ -14,6 +14,9 @@
 {{- if and $v.tls.enabled (not $v.tls.existingSecret) -}}
 {{- fail "tls.existingSecret: with tls.enabled it must name the Secret with certificate and key" -}}
 {{- end -}}
+{{- if and $v.tls.enabled (not $v.adminToken.existingSecret) (not $v.jwt.enabled) -}}
+{{- fail "adminToken.existingSecret: with tls.enabled, and without jwt.enabled, it must name the Secret with the first admin's token, as one that the server makes can only be used in its pod, without TLS" -}}
+{{- end -}}
 {{- if $v.tls.agents.certificates -}}
 {{- if not $v.tls.enabled -}}
 {{- fail "tls.enabled: tls.agents.certificates needs it" -}}

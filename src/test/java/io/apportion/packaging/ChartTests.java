@@ -419,9 +419,12 @@ class ChartTests {
                 .contains(
                         "helm -n crypto test site",
                         "create secret generic apportion-database",
+                        "-- token create --server http://127.0.0.1:8080",
+                        "--token-file /var/lib/apportion/admin-token",
                         "http://localhost:8080");
         assertThat(chart.notes("postgresql-tls-oidc"))
-                .contains("crypto-app", "apportion-admin", "https://localhost:8080");
+                .contains("crypto-app", "apportion-admin", "https://localhost:8080")
+                .doesNotContain("token create");
         assertThat(chart.notes("restore-mark")).contains("NO SERVER RUNS", "job/site-apportion-restore-mark");
         assertThat(chart.notes("agent")).contains("PUT /api/v1/hosts/NODE", "/etc/apportion/agent/token");
         assertThat(chart.notes("everything-on"))
@@ -600,6 +603,7 @@ class ChartTests {
         defaults                 | database.type=h2                              | server.replicas: with database.type h2 it must be 1
         defaults                 | database.postgresql.sslMode=verify-full       | database.postgresql.caSecret: with sslMode verify-ca or verify-full it must name
         defaults                 | tls.enabled=true                              | tls.existingSecret: with tls.enabled it must name
+        restore-mark             | adminToken.existingSecret=                    | adminToken.existingSecret: with tls.enabled, and without jwt.enabled, it must name
         defaults                 | tls.agents.certificates=true                  | tls.enabled: tls.agents.certificates needs it
         postgresql-tls-oidc      | tls.agents.caSecret=                          | tls.agents.caSecret: with tls.agents.certificates it must name
         defaults                 | jwt.enabled=true                              | jwt.issuerUri: with jwt.enabled it must name
