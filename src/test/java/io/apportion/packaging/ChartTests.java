@@ -474,7 +474,9 @@ class ChartTests {
                         "/sys/devices/ap", false,
                         "/sys/devices/vfio_ap", false,
                         "/var/lib/apportion-agent", false));
-        assertThat(pod.getNodeSelector()).containsEntry("kubernetes.io/arch", "s390x");
+        assertThat(pod.getNodeSelector())
+                .containsExactlyInAnyOrderEntriesOf(
+                        Map.of("kubernetes.io/arch", "s390x", "apportion/kvm-host", "true"));
     }
 
     @Test
@@ -596,6 +598,7 @@ class ChartTests {
         defaults                 | metrics.serviceMonitor.interval=often         | at '/metrics/serviceMonitor/interval'
         agent                    | agent.identity=password                       | at '/agent/identity': value must be one of
         agent                    | agent.server=http://apportion.example         | at '/agent/server'
+        agent                    | agent.maxUnavailable=0                        | at '/agent/maxUnavailable'
         agent                    | agent.keepAdapters[0]=047                     | at '/agent/keepAdapters/0'
         agent                    | agent.token=apportion_x                       | at '/agent': additional properties 'token' not allowed
         h2                       | server.replicas=2                             | server.replicas: with database.type h2 it must be 1
