@@ -532,6 +532,15 @@ class ChartTests {
                         .toList());
     }
 
+    @Test
+    void aSitesAddressGoesBeforeTheRunbooks() {
+        String rendered = chart.render(
+                "everything-on", Map.of("metrics.prometheusRule.runbookUrl", "https://git.example/apportion/"));
+        assertThat(rendered)
+                .contains("runbook_url: https://git.example/apportion/docs/runbook.md#apportiondatabaseaway")
+                .doesNotContain("runbook_url: docs/");
+    }
+
     private static List<Path> files(String folder) throws IOException {
         Path path = Chart.SOURCE.resolve(folder);
         if (Files.notExists(path)) {
