@@ -48,7 +48,7 @@
 {{- else if not .parentRefs -}}
 {{- fail "httpRoute.parentRefs: with httpRoute.enabled there must be one, or gateway.create" -}}
 {{- end -}}
-{{- if and $v.tls.enabled (not .backendTls.hostname) -}}
+{{- if and $v.tls.enabled .backendTls.policy (not .backendTls.hostname) -}}
 {{- fail "httpRoute.backendTls.hostname: with tls.enabled it must be the name in the server's certificate" -}}
 {{- end -}}
 {{- end -}}

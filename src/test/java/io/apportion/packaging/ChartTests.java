@@ -541,6 +541,15 @@ class ChartTests {
                 .doesNotContain("runbook_url: docs/");
     }
 
+    @Test
+    void aGatewayWithoutBackendTlsPolicyIsServed() {
+        assertThat(chart.render(
+                        "everything-on",
+                        Map.of("httpRoute.backendTls.policy", "false", "httpRoute.backendTls.hostname", "")))
+                .contains("kind: HTTPRoute")
+                .doesNotContain("kind: BackendTLSPolicy");
+    }
+
     private static List<Path> files(String folder) throws IOException {
         Path path = Chart.SOURCE.resolve(folder);
         if (Files.notExists(path)) {
