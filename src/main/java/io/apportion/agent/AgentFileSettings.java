@@ -19,8 +19,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  *     {@code https://apportion.example}. Without it there is no agent, but {@code apportion agent check} works
  * @param host this host's name at the server, for example {@code lpar1}. Default: what the kernel calls it
  *     ({@code /proc/sys/kernel/hostname})
- * @param tokenFile the file with the agent's token, for root's eyes only (chmod 600). An admin makes one with
- *     {@code apportion token create --role agent --name lpar1 --host lpar1}
+ * @param tokenFile the file with the agent's token, for root's eyes only (chmod 600). An admin makes one, on the server's
+ *     machine as root: {@code apportion token create --server https://apportion.example:8443 --token-file
+ *     /var/lib/apportion/admin-token --role agent --name lpar1 --host lpar1}
  * @param trustedCertificates who signs the server's certificate, as PEM, for example {@code /etc/apportion/ca.pem}. Default:
  *     those whom the Java runtime trusts
  * @param clientCertificate the certificate by which the server knows this agent, with or instead of the token, as PEM, for

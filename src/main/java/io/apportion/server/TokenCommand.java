@@ -19,6 +19,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLContext;
+import org.springframework.boot.ssl.SslBundle;
+import org.springframework.boot.ssl.pem.PemSslStore;
+import org.springframework.boot.ssl.pem.PemSslStoreBundle;
+import org.springframework.boot.ssl.pem.PemSslStoreDetails;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -38,11 +43,13 @@ public final class TokenCommand {
           --scope LABELS     of an operator who may change some hosts only, those with these labels: zone=a,rack=7
           --expires WHEN     an instant (2027-01-01T00:00:00Z) or a time from now (P90D); never, if not given
           --server URL       default http://127.0.0.1:8080
-          --token-file FILE  with an admin's token; default ./data/admin-token
+          --trusted-certificates FILE
+                             who signs the server's certificate, as PEM; those whom the Java runtime trusts, if not given
+          --token-file FILE  with an admin's token; default ./data/admin-token, with a package /var/lib/apportion/admin-token
         """;
 
     private static final Set<String> OPTIONS =
-            Set.of("role", "name", "host", "scope", "expires", "server", "token-file");
+            Set.of("role", "name", "host", "scope", "expires", "server", "trusted-certificates", "token-file");
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -93,8 +100,7 @@ public final class TokenCommand {
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofString(wanted))
                 .build();
-        try (HttpClient client =
-                HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
+        try (HttpClient client = client(options)) {
             HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
             JsonNode json = JSON.readTree(answer.body());
             if (answer.statusCode() == 201) {
@@ -107,6 +113,29 @@ public final class TokenCommand {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return REFUSED;
+        }
+    }
+
+    private static HttpClient client(Map<String, String> options) throws IOException {
+        HttpClient.Builder client = HttpClient.newBuilder().connectTimeout(PATIENCE);
+        if (options.containsKey("trusted-certificates")) {
+            client.sslContext(trusting(Path.of(required(options, "trusted-certificates"))));
+        }
+        return client.build();
+    }
+
+    private static SSLContext trusting(Path file) throws IOException {
+        String words = "--trusted-certificates names no file that holds certificates as PEM: " + file;
+        try {
+            String text = Files.readString(file);
+            if (!text.contains("-----BEGIN ")) {
+                // Anything else would be taken for the name of another file.
+                throw new IOException(words);
+            }
+            PemSslStore others = PemSslStore.load(PemSslStoreDetails.forCertificates(text));
+            return SslBundle.of(new PemSslStoreBundle(null, others)).createSslContext();
+        } catch (NoSuchFileException | IllegalStateException | IllegalArgumentException bad) {
+            throw new IOException(words, bad);
         }
     }
 
