@@ -51,6 +51,10 @@ final class LoadRun {
     private static final String CHANGED = "/api/v1/mdevs/{uuid}/domains/{domain}";
 
     private final Settings settings;
+
+    /** Lines of a table: the memory of each server. */
+    private final List<String> resident = new ArrayList<>();
+
     private final HttpClient http = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .connectTimeout(Duration.ofSeconds(10))
@@ -170,6 +174,10 @@ final class LoadRun {
             checked += measureNeighbour();
         }
         System.out.printf("%n%d mdevs are as their last acknowledged changes left them.%n", checked);
+        System.out.println("\n"
+                + "| hosts | agents | server resident after its start, MB | after the load, MB |\n"
+                + "|---:|---|---:|---:|");
+        resident.forEach(System.out::println);
         if (!statements.isEmpty()) {
             System.out.println("\n| statements of one change | how often | µs in each |\n|---|---:|---:|");
             statements.forEach(System.out::println);
@@ -184,6 +192,7 @@ final class LoadRun {
         try (ServerProcess server =
                 new ServerProcess(Apportion.class, settings.java(), folder, options.toArray(String[]::new))) {
             server.start();
+            long started = server.residentMegabytes();
             List<Domain> domains = build(server, hosts, settings.mdevsOfHost(hosts), agents);
             if (!connected) {
                 agents.forEach(Agent::close);
@@ -198,6 +207,8 @@ final class LoadRun {
                     addStatements(round, statements);
                 }
             }
+            resident.add("| %d | %s | %d | %d |"
+                    .formatted(hosts, connected ? "connected" : "gone", started, server.residentMegabytes()));
             for (Domain domain : domains) {
                 domain.check(server);
             }
