@@ -26,7 +26,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -128,47 +127,32 @@ final class FleetRun implements AutoCloseable {
             List<String> server) {
 
         static Settings of(String[] arguments) {
-            Map<String, String> given = new HashMap<>(Map.of(
-                    "hosts",
-                    "10,100,1000",
-                    "mdevs",
-                    "16",
-                    "clients",
-                    "4",
-                    "changes",
-                    "400",
-                    "calls",
-                    "200",
-                    "idle",
-                    "20",
-                    "java",
-                    ""));
-            List<String> server = new ArrayList<>();
-            for (String argument : arguments) {
-                if (argument.startsWith("--")) {
-                    server.add(argument);
-                    continue;
-                }
-                String[] parts = argument.split("=", 2);
-                if (parts.length != 2 || given.put(parts[0], parts[1]) == null) {
-                    throw new IllegalArgumentException(argument
-                            + " is none of hosts=, mdevs=, clients=, changes=, calls=, idle=, java=,"
-                            + " --option-of-the-server=");
-                }
-            }
+            RunArguments given = new RunArguments(
+                    arguments,
+                    Map.of(
+                            "hosts",
+                            "10,100,1000",
+                            "mdevs",
+                            "16",
+                            "clients",
+                            "4",
+                            "changes",
+                            "400",
+                            "calls",
+                            "200",
+                            "idle",
+                            "20",
+                            "java",
+                            ""));
             return new Settings(
-                    texts(given.get("hosts")).mapToInt(Integer::parseInt).toArray(),
-                    Integer.parseInt(given.get("mdevs")),
-                    Integer.parseInt(given.get("clients")),
-                    Integer.parseInt(given.get("changes")),
-                    Integer.parseInt(given.get("calls")),
-                    Integer.parseInt(given.get("idle")),
-                    texts(given.get("java")).toList(),
-                    server);
-        }
-
-        private static Stream<String> texts(String text) {
-            return Arrays.stream(text.split(",")).filter(part -> !part.isEmpty());
+                    given.numbers("hosts"),
+                    given.number("mdevs"),
+                    given.number("clients"),
+                    given.number("changes"),
+                    given.number("calls"),
+                    given.number("idle"),
+                    given.texts("java"),
+                    given.server());
         }
     }
 

@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -87,54 +86,35 @@ final class LoadRun {
             List<String> server) {
 
         static Settings of(String[] arguments) {
-            Map<String, String> given = new HashMap<>(Map.of(
-                    "seconds",
-                    "10",
-                    "warm-up",
-                    "5",
-                    "clients",
-                    "1,8,64",
-                    "hosts",
-                    "1,100",
-                    "connected",
-                    "1",
-                    "mdevs",
-                    "0",
-                    "writers",
-                    "64",
-                    "java",
-                    ""));
-            List<String> server = new ArrayList<>();
-            for (String argument : arguments) {
-                if (argument.startsWith("--")) {
-                    server.add(argument);
-                    continue;
-                }
-                String[] parts = argument.split("=", 2);
-                if (parts.length != 2 || given.put(parts[0], parts[1]) == null) {
-                    throw new IllegalArgumentException(argument
-                            + " is none of seconds=, warm-up=, clients=, hosts=, connected=, mdevs=, writers=, java=,"
-                            + " --option-of-the-server=");
-                }
-            }
+            RunArguments given = new RunArguments(
+                    arguments,
+                    Map.of(
+                            "seconds",
+                            "10",
+                            "warm-up",
+                            "5",
+                            "clients",
+                            "1,8,64",
+                            "hosts",
+                            "1,100",
+                            "connected",
+                            "1",
+                            "mdevs",
+                            "0",
+                            "writers",
+                            "64",
+                            "java",
+                            ""));
             return new Settings(
-                    Double.parseDouble(given.get("seconds")),
-                    Double.parseDouble(given.get("warm-up")),
-                    numbers(given.get("clients")),
-                    numbers(given.get("hosts")),
-                    numbers(given.get("connected")),
-                    Integer.parseInt(given.get("mdevs")),
-                    Integer.parseInt(given.get("writers")),
-                    texts(given.get("java")).toList(),
-                    server);
-        }
-
-        private static int[] numbers(String text) {
-            return texts(text).mapToInt(Integer::parseInt).toArray();
-        }
-
-        private static Stream<String> texts(String text) {
-            return Arrays.stream(text.split(",")).filter(part -> !part.isEmpty());
+                    given.seconds("seconds"),
+                    given.seconds("warm-up"),
+                    given.numbers("clients"),
+                    given.numbers("hosts"),
+                    given.numbers("connected"),
+                    given.number("mdevs"),
+                    given.number("writers"),
+                    given.texts("java"),
+                    given.server());
         }
 
         int mdevsOfHost(int ofHosts) {

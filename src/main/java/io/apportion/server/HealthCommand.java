@@ -9,11 +9,13 @@ import java.time.Duration;
 /** {@code apportion health}: whether the server of this machine is ready, where there is no other program to ask it. */
 public final class HealthCommand {
 
+    private static final String READINESS = "http://127.0.0.1:8081/actuator/health/readiness";
+
     private static final String USAGE = """
         Usage: apportion health [URL]
 
-          URL  default http://127.0.0.1:8081/actuator/health/readiness
-        """;
+          URL  default %s
+        """.formatted(READINESS);
 
     private static final int PATIENCE = (int) Duration.ofSeconds(4).toMillis();
 
@@ -35,7 +37,7 @@ public final class HealthCommand {
     int run(String... args) {
         URI health;
         try {
-            health = URI.create(args.length == 0 ? "http://127.0.0.1:8081/actuator/health/readiness" : args[0]);
+            health = URI.create(args.length == 0 ? READINESS : args[0]);
         } catch (IllegalArgumentException noUrl) {
             return misused();
         }

@@ -16,7 +16,8 @@ import org.springframework.context.annotation.FilterType;
  * The whole server but its way of access, which the application that imports this adds.
  *
  * <p>Left out of what Spring Boot brings: error pages, as {@code web}'s valve answers what is refused before a controller;
- * users with passwords; its reader of JWTs, in place of which {@code identity} has a more careful one; and its registration of the security filter, as {@code web} has one that no property reaches.
+ * users with passwords; its reader of JWTs, in place of which {@code identity} has a more careful one; and its registration
+ * of the security filter, as {@code web} has one that no property reaches.
  */
 @EnableAutoConfiguration(
         exclude = {

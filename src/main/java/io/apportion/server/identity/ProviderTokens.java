@@ -148,7 +148,7 @@ public final class ProviderTokens {
     /**
      * @throws BadCredentialsException if the provider has not signed it
      * @throws InvalidBearerTokenException if it has, and the token is not good here or any more: nobody's guess
-     * @throws AccessDeniedException if it is, and gives no role
+     * @throws AccessDeniedException if it is good, and gives no role
      * @throws AuthenticationServiceException if that cannot be known, as the provider cannot be reached
      */
     public Identity identify(String token) {

@@ -12,8 +12,9 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.stereotype.Component;
 
 /**
- * Whether this replica can read the database, or could if it had less to do: then it is ready. A database that cannot be written still answers those who
- * read; taking all its replicas away would only replace a problem that says why by a proxy's page.
+ * Whether this replica can read the database, or could if it had less to do: then it is ready. A database that cannot be
+ * written still answers those who read; taking all its replicas away would only replace a problem that says why by a
+ * proxy's page.
  *
  * <p>However slow the database, the answer comes within a second, as that is how long probes wait; and however many ask,
  * one look is under way.
@@ -32,8 +33,7 @@ class DatabaseHealthIndicator implements HealthIndicator {
 
     // Guarded by this.
     private CompletableFuture<Boolean> look = CompletableFuture.completedFuture(false);
-    private long looked;
-    private boolean ever;
+    private long looked = System.nanoTime() - CACHED.toNanos();
     private long read = System.nanoTime() - BUSY.toNanos();
 
     DatabaseHealthIndicator(JdbcTemplate jdbc, DatabaseWatch watch) {
@@ -58,8 +58,7 @@ class DatabaseHealthIndicator implements HealthIndicator {
     }
 
     private synchronized CompletableFuture<Boolean> newestLook() {
-        if (look.isDone() && (!ever || System.nanoTime() - looked > CACHED.toNanos())) {
-            ever = true;
+        if (look.isDone() && System.nanoTime() - looked >= CACHED.toNanos()) {
             look = CompletableFuture.supplyAsync(this::canRead, Thread::startVirtualThread);
         }
         return look;

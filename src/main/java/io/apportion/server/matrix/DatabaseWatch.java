@@ -71,13 +71,13 @@ public class DatabaseWatch {
     private static String cause(Throwable failure) {
         Throwable said = failure;
         Throwable root = failure;
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+        for (Throwable cause = failure; cause != null; cause = DatabaseFault.next(cause)) {
             root = cause;
             if (cause instanceof SQLException) {
                 said = cause;
             }
         }
-        return said.getCause() == null ? firstLine(said) : firstLine(said) + " (" + firstLine(root) + ")";
+        return said.equals(root) ? firstLine(said) : firstLine(said) + " (" + firstLine(root) + ")";
     }
 
     /** H2 adds the statement, in further lines. */

@@ -63,7 +63,7 @@ public enum DatabaseFault {
     }
 
     /** Of a batch that failed, the failures of its statements are no causes but hang one on the other. */
-    private static @Nullable Throwable next(Throwable cause) {
+    public static @Nullable Throwable next(Throwable cause) {
         return cause.getCause() == null && cause instanceof SQLException sql
                 ? sql.getNextException()
                 : cause.getCause();
